@@ -1,0 +1,21 @@
+"""mailhub: a complete mail server, and the parts of it as a library.
+
+The way of a message in: bytes arrive at a protocol's ``server.py``
+(:mod:`mailhub.smtp`), which asks its ``ISubmission`` avatar about the sender and
+each recipient; :mod:`mailhub.routing` decides where each goes; one durable commit
+in :mod:`mailhub.store` writes them all; only then is the answer ``250``.
+
+The way out to a reader: :mod:`mailhub.imap` and :mod:`mailhub.pop3` ask the same
+portal for an ``IMailAccount`` and send bytes that were prepared at delivery.
+
+Floors, from the top; a module imports only from floors below its own
+(``tests/test_layers.py`` enforces it)::
+
+    6  tap  service  cli            compose everything
+    5  testing  */server.py         the Twisted half of each protocol
+    4  routing                      where mail goes
+    3  store  auth  policy  net     backends, login, checks, connections
+    2  interfaces                   the seams
+    1  smtp  imap  pop3             pure: syntax, session state, replies
+    0  mail  errors                 pure values and formats
+"""

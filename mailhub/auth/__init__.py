@@ -1,0 +1,1 @@
+"""Login: the realm, credential checkers, password schemes, throttling, SASL."""

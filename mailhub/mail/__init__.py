@@ -1,0 +1,1 @@
+"""Values and formats of mail.  Pure: no Twisted, no zope, no clock, no files."""

@@ -1,0 +1,65 @@
+"""The envelope of a message on its way: RFC 5321's, not the header's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Facts about a connection; ``mind`` at login, and part of every envelope.
+
+    :ivar host: the peer's IP address as text (``""`` for a UNIX socket).
+    :ivar service: the listener: ``smtp``, ``submission``, ``submissions``,
+        ``lmtp``, ``pop3``, ``pop3s``, ``imap``, ``imaps``.
+    :ivar tls: the TLS version such as ``TLSv1.3``, or ``None`` in clear text.
+    :ivar helo: what the client called itself (SMTP), else ``""``.
+    """
+
+    host: str
+    port: int
+    service: str
+    local_name: str
+    tls: str | None = None
+    helo: str = ""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the connection never left this machine."""
+        return (
+            self.host.startswith("127.") or self.host in ("", "::1")
+            or self.host.startswith("::ffff:127.")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MailParameters:
+    """The parameters of MAIL FROM that the receiver understood."""
+
+    size: int | None = None
+    body: str = "7BIT"
+    smtputf8: bool = False
+
+
+@dataclass(slots=True)
+class Envelope:
+    """Who sends what to whom, as far as the transaction has come.
+
+    :ivar id: the transaction's name in replies, Received and logs.
+    :ivar sender: ``None`` is the null reverse-path ``<>``.
+    :ivar user: the canonical login name, ``None`` without a login.
+    :ivar one_by_one: recipients may fail singly after the data (LMTP, RFC 2033);
+        else the message is accepted for all of them or for none.
+    :ivar trace: header lines this server puts on top (``Received:``), CRLF-ended.
+    """
+
+    id: str
+    peer: Peer
+    user: str | None
+    sender: Address | None
+    parameters: MailParameters
+    recipients: list[Address] = field(default_factory=list)
+    one_by_one: bool = False
+    trace: bytes = b""

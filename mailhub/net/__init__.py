@@ -1,0 +1,1 @@
+"""Connections: the base of every line protocol, TLS, limits, spooling."""

@@ -1,0 +1,1 @@
+"""Checks of senders, recipients and messages; each returns, none writes."""

@@ -1,0 +1,1 @@
+"""Backends behind IMailStore: memory and SQLite."""

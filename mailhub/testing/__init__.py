@@ -1,0 +1,1 @@
+"""A whole mail server inside a test."""

@@ -1,0 +1,1 @@
+"""The tests of mailhub; run with ``python -m twisted.trial tests``."""
