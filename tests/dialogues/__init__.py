@@ -1,0 +1,1 @@
+"""Transcripts of conversations, and what plays them."""
