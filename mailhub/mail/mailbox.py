@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 from enum import Enum
+from unicodedata import normalize
 
 from ..errors import InvalidMailboxName
 from .flags import Flags
@@ -29,12 +30,17 @@ SPECIAL_MAILBOXES = {
 def canonical_name(name: str) -> str:
     """*name* as it is stored: INBOX in capitals, also as the first level.
 
+    Composed and decomposed spellings (NFC, NFD) are one name (RFC 9051, section
+    5.1, asks for Net-Unicode).
+
     Names are data, never paths: ``..`` is refused only because no honest client
     asks for it (attack: mailbox name traversal).
 
     :raises InvalidMailboxName: empty, empty levels, control characters,
         wildcards, too long or too deep.
     """
+    if not name.isascii():
+        name = normalize("NFC", name)
     first, separator, rest = name.partition(SEPARATOR)
     if first.upper() == INBOX:
         name = INBOX + separator + rest
