@@ -165,6 +165,8 @@ class Connection(Protocol):
         :raises BareNewline: likewise.
         :raises Disconnected: at the end of input.
         """
+        if self._choked:
+            await self.drain()
         if self._stop is not None:
             raise _Cut(self._stop)
         while (end := self._buffer.find(b"\n", self._scanned)) < 0:
@@ -432,12 +434,10 @@ class Connection(Protocol):
             raise _Cut(self._stop)
         if self._end_of_input:
             raise Disconnected
-        if self._choked:
-            await self.drain()
+        before = len(self._buffer) - self._offset
         if not self._reading:
             self._resume_reading()
         self._set_deadline()
-        before = len(self._buffer) - self._offset
         await _INPUT
         if self._stop is not None:
             raise _Cut(self._stop)

@@ -1,0 +1,79 @@
+"""Tests of messages that arrive in pieces."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from unittest.mock import patch
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from mailhub.errors import LocalFault, StorageFull
+from mailhub.interfaces import IContent, ISpool
+from mailhub.net.spool import MEMORY_LIMIT, Spool
+
+
+class SpoolTests(SynchronousTestCase):
+    """Small messages stay in memory, large ones go to a file."""
+
+    def setUp(self) -> None:
+        self.directory = self.mktemp()
+        os.mkdir(self.directory)
+
+    def spool(self, *pieces: bytes):
+        spool = Spool(self.directory)
+        for piece in pieces:
+            spool.write(piece)
+        return spool
+
+    def read(self, content, start: int, stop: int) -> bytes:
+        return self.successResultOf(Deferred.fromCoroutine(content.read(start, stop)))
+
+    def test_it_provides_what_it_promises(self) -> None:
+        for size in (1, MEMORY_LIMIT + 1):
+            spool = self.spool(b"x" * size)
+            verifyObject(ISpool, spool)
+            content = spool.finish()
+            verifyObject(IContent, content)
+            content.close()
+
+    def test_content_is_what_was_written_at_the_limit_and_above(self) -> None:
+        for size in (0, 1, MEMORY_LIMIT, MEMORY_LIMIT + 1, 3 * MEMORY_LIMIT):
+            data = os.urandom(size)
+            content = self.spool(data[:10], data[10:]).finish()
+            self.assertEqual(content.size, size)
+            self.assertEqual(content.digest, sha256(data).digest())
+            self.assertEqual(content.path is None, size <= MEMORY_LIMIT)
+            self.assertEqual(self.read(content, 0, size), data)
+            self.assertEqual(self.read(content, 5, size + 9), data[5:])
+            content.close()
+            content.close()
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def test_a_spool_thrown_away_leaves_no_file(self) -> None:
+        spool = self.spool(b"x" * MEMORY_LIMIT, b"yy")
+        self.assertEqual(len(os.listdir(self.directory)), 1)
+        spool.close()
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def test_close_after_finish_keeps_the_content(self) -> None:
+        spool = self.spool(b"x" * MEMORY_LIMIT, b"yy")
+        content = spool.finish()
+        spool.close()
+        self.assertEqual(self.read(content, MEMORY_LIMIT, MEMORY_LIMIT + 2), b"yy")
+        content.close()
+
+    def test_files_are_private(self) -> None:
+        content = self.spool(b"x" * MEMORY_LIMIT, b"yy").finish()
+        self.assertEqual(os.stat(content.path).st_mode & 0o777, 0o600)
+        content.close()
+
+    def test_a_full_volume_is_temporary(self) -> None:
+        for number, kind in ((28, StorageFull), (5, LocalFault)):
+            spool = Spool(self.directory)
+            with patch("tempfile.mkstemp", side_effect=OSError(number, "no")):
+                error = self.assertRaises(kind, spool.write, b"x" * (MEMORY_LIMIT + 1))
+            self.assertFalse(error.permanent)
+            spool.close()
