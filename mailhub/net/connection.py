@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import replace
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from twisted.cred.credentials import ICredentials
@@ -44,54 +43,14 @@ from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from ..mail.envelope import Peer
+from .buffer import InputBuffer
+from .endings import Cut, Disconnected, Ending, InputBeforeTLS, LineTooLong
 
 if TYPE_CHECKING:
     from .factory import ConnectionFactory
 
 #: Output gathered beyond this many octets is written at once.
 FLUSH_AT = 65_536
-
-
-class Ending(Enum):
-    """Why the server ends a conversation; the protocol finds the words."""
-
-    SHUTDOWN = "the server stops"
-    IDLE = "no input for too long"
-    SLOW = "input arrives too slowly"
-    FLOOD = "a line without an end"
-    FAULT = "a fault of ours"
-    CROWDED = "too many connections"
-
-
-class Disconnected(BaseException):
-    """The peer has gone; ends ``serve()`` without a word.
-
-    Not an ``Exception``, so that code which guards one command against bugs
-    does not swallow it.
-    """
-
-
-class LineTooLong(Exception):
-    """A line over its limit; it was thrown away up to its real end."""
-
-
-class BareNewline(Exception):
-    """A line ended by LF alone, or with a CR within; it was thrown away.
-
-    Two ends of one connection that disagree about line ends can be made to see
-    different commands (attack: smuggling), so such lines are never interpreted.
-    """
-
-
-class InputBeforeTLS(Exception):
-    """Octets wait behind STARTTLS: they must not be read as if encrypted."""
-
-
-class _Cut(BaseException):
-    """Ends ``serve()`` with a farewell; not an ``Exception``, as above."""
-
-    def __init__(self, ending: Ending) -> None:
-        self.ending = ending
 
 
 class _Signal:
@@ -123,9 +82,6 @@ class Connection(Protocol):
     _ended = False
     _lost = False
     _end_of_input = False
-    _buffer = b""
-    _offset = 0
-    _scanned = 0
     _queued = 0
     _reading = True
     _choked = False
@@ -155,34 +111,26 @@ class Connection(Protocol):
     @property
     def has_input(self) -> bool:
         """Whether octets wait that were not read yet."""
-        return self._offset < len(self._buffer)
+        return len(self._input) > 0
 
     async def read_line(self, limit: int) -> bytes:
         """The next line, without its CRLF.
 
         :param limit: octets, CRLF included.
-        :raises LineTooLong: the conversation may go on, or end.
-        :raises BareNewline: likewise.
+        :raises mailhub.net.endings.LineTooLong: the conversation may go on.
+        :raises mailhub.net.endings.BareNewline: likewise.
         :raises Disconnected: at the end of input.
         """
         if self._choked:
             await self.drain()
         if self._stop is not None:
-            raise _Cut(self._stop)
-        while (end := self._buffer.find(b"\n", self._scanned)) < 0:
-            self._scanned = len(self._buffer)
-            if self._scanned - self._offset > limit:
+            raise Cut(self._stop)
+        while (line := self._input.take_line(limit)) is None:
+            if len(self._input) > limit:
                 await self._discard_line()
                 raise LineTooLong
             await self._more_input()
-        start = self._offset
-        self._offset = self._scanned = end + 1
         self.deadline = _FOREVER
-        if end + 1 - start > limit:
-            raise LineTooLong
-        line = self._buffer[start : end - 1] if end > start else b""
-        if self._buffer[end - 1 : end] != b"\r" or end == start or b"\r" in line:
-            raise BareNewline
         return line
 
     async def read_some(self, most: int) -> bytes:
@@ -192,22 +140,15 @@ class Connection(Protocol):
         """
         if self._stream_octets < 0:
             self._stream_octets = 0
-            self._stream_started = self.factory.clock.seconds()
-        while self._offset >= len(self._buffer):
+            self._stream_started = self._now()
+        while not (data := self._input.take(most)):
             await self._more_input()
-        if self._offset == 0 and len(self._buffer) <= most:
-            data, self._buffer = self._buffer, b""
-        else:
-            data = self._buffer[self._offset : self._offset + most]
-            self._offset += len(data)
-        self._scanned = self._offset
         self._stream_octets += len(data)
         return data
 
     def unread(self, data: bytes) -> None:
         """Give back octets that were read too far, and end the stream."""
-        self._buffer = data + self._buffer[self._offset :]
-        self._offset = self._scanned = 0
+        self._input.unread(data)
         self.end_stream()
 
     def end_stream(self) -> None:
@@ -217,7 +158,7 @@ class Connection(Protocol):
     async def wait(self) -> None:
         """Until there is input, or :meth:`wake`; consumes nothing."""
         if self._stop is not None:
-            raise _Cut(self._stop)
+            raise Cut(self._stop)
         if not self.has_input and not self._woken:
             await self._more_input()
         self._woken = False
@@ -298,6 +239,7 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         assert self.transport is not None
+        self._input = InputBuffer()
         self._outgoing: list[bytes] = []
         self._logouts: list[Callable[[], object]] = []
         self.peer = self.factory.describe_peer(self.transport)
@@ -312,15 +254,10 @@ class Connection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._ended:
             return
-        if self._offset >= len(self._buffer):
-            self._buffer, self._offset, self._scanned = data, 0, 0
-        else:
-            kept = self._offset
-            self._buffer = self._buffer[kept:] + data
-            self._offset, self._scanned = 0, self._scanned - kept
+        self._input.feed(data)
         if self._waiting is _INPUT and not self._running:
             self._resume()
-        elif len(self._buffer) - self._offset >= self.factory.limits.read_ahead:
+        elif len(self._input) >= self.factory.limits.read_ahead:
             self._pause_reading()
 
     def readConnectionLost(self) -> None:
@@ -411,7 +348,7 @@ class Connection(Protocol):
             self._conclude(None)
         except Disconnected:
             self._conclude(None)
-        except _Cut as cut:
+        except Cut as cut:
             self._conclude(cut.ending)
         except Exception:
             self.log.failure("conversation with {peer} failed", peer=self.peer.host)
@@ -431,17 +368,17 @@ class Connection(Protocol):
     async def _more_input(self) -> None:
         """Suspend until something arrives (or :meth:`wake`)."""
         if self._stop is not None:
-            raise _Cut(self._stop)
+            raise Cut(self._stop)
         if self._end_of_input:
             raise Disconnected
-        before = len(self._buffer) - self._offset
+        before = len(self._input)
         if not self._reading:
             self._resume_reading()
         self._set_deadline()
         await _INPUT
         if self._stop is not None:
-            raise _Cut(self._stop)
-        if self._end_of_input and len(self._buffer) - self._offset == before:
+            raise Cut(self._stop)
+        if self._end_of_input and len(self._input) == before:
             raise Disconnected
 
     def _set_deadline(self) -> None:
@@ -452,20 +389,18 @@ class Connection(Protocol):
             # Part of a line is here.  More parts do not buy more time.
             self.deadline = min(self.deadline, now + limits.record)
             return
-        self._buffer, self._offset, self._scanned = b"", 0, 0
+        self._input.clear()
         handshaking = self.is_secure and self.peer.tls is None
         self.deadline = now + (limits.handshake if handshaking else self._patience)
 
     async def _discard_line(self) -> None:
         """Throw the current line away up to its LF, within bounds."""
-        allowance = self.factory.limits.discard
-        while (end := self._buffer.find(b"\n", self._offset)) < 0:
-            allowance -= len(self._buffer) - self._offset
+        allowance = self.factory.limits.discard - len(self._input)
+        while not self._input.drop_line():
             if allowance < 0:
-                raise _Cut(Ending.FLOOD)
-            self._buffer, self._offset, self._scanned = b"", 0, 0
+                raise Cut(Ending.FLOOD)
             await self._more_input()
-        self._offset = self._scanned = end + 1
+            allowance -= len(self._input)
 
     def _pause_reading(self) -> None:
         if self._reading:
@@ -502,7 +437,7 @@ class Connection(Protocol):
         self._running = False
         self._waiting = None
         self.deadline = self._now() + self.factory.limits.linger
-        self._buffer, self._offset = b"", 0
+        self._input.clear()
         if self._conversation is not None:
             self._conversation.close()
         for logout in self._logouts:

@@ -10,13 +10,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhub.net.connection import (
-    BareNewline,
-    Connection,
-    Ending,
-    InputBeforeTLS,
-    LineTooLong,
-)
+from mailhub.net.connection import Connection
+from mailhub.net.endings import BareNewline, Ending, InputBeforeTLS, LineTooLong
 from mailhub.net.factory import ConnectionFactory, network_of
 from mailhub.net.limits import Limits
 
@@ -176,7 +171,7 @@ class ReadingTests(ConversationCase):
         most = 0
         for _ in range(100):
             connection.dataReceived(b"a" * 100)
-            most = max(most, len(connection._buffer))
+            most = max(most, len(connection._input))
         self.assertLessEqual(most, LIMIT + 200)
         self.assertEqual(self.said(wire), b"421 FLOOD\r\n")
         self.assertTrue(wire.disconnecting)
