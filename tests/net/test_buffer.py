@@ -54,7 +54,8 @@ class InputBufferTests(SynchronousTestCase):
         whole = b"".join(pieces)
         expected = lines_of([whole])
         self.assertEqual(lines_of(pieces), expected)
-        self.assertEqual(lines_of([whole[n : n + 1] for n in range(len(whole))]), expected)
+        singly = [whole[n : n + 1] for n in range(len(whole))]
+        self.assertEqual(lines_of(singly), expected)
 
     def test_octets_and_lines_mix(self) -> None:
         buffer = InputBuffer()
