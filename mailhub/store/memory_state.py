@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from ..errors import OverQuota
 from ..mail.account import Account
 from ..mail.flags import DELETED, NO_FLAGS, SEEN, FlagChange, Flags, Keywords
+from ..mail.headers import header_end
 from ..mail.mailbox import Changes, Copied, Entries, MailboxStatus
 from .content import BytesContent
 
@@ -45,8 +46,7 @@ class Body:
     def header(self) -> bytes:
         """The header with the empty line that ends it."""
         data = self.content.data
-        end = data.find(b"\r\n\r\n")
-        return data if end < 0 else data[: end + 4]
+        return data[: header_end(data)]
 
 
 @dataclass(slots=True)
