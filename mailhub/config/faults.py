@@ -1,0 +1,68 @@
+"""What is wrong with a configuration, in words for the person who wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from .kinds import quoted
+
+#: Longest value repeated in a fault.
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a configuration.
+
+    :ivar origin: the file, or the environment variable.
+    :ivar line: in the file; ``None`` for a variable.
+    :ivar table: ``""`` where the file as a whole is meant.
+    :ivar key: ``""`` where the table as a whole is meant.
+    :ivar value: as it was given, in TOML; ``""`` where there is none.
+    """
+
+    origin: str
+    line: int | None
+    table: str
+    key: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        place = self.origin if self.line is None else f"{self.origin}:{self.line}"
+        named = [f"[{self.table}]"] if self.table else []
+        if self.key:
+            named.append(f"{self.key} = {self.value}")
+        return ": ".join([place, *([" ".join(named)] if named else []), self.expected])
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used, with everything that is wrong."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+def shown(value: object) -> str:
+    """*value* as it may have stood in the file, shortened."""
+    match value:
+        case bool():
+            text = "true" if value else "false"
+        case str():
+            text = quoted(value)
+        case list():
+            text = "[" + ", ".join(shown(each) for each in value[:_SHOWN]) + "]"
+        case dict():
+            text = "{...}"
+        case _:
+            text = str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def advice(name: str, known: Iterable[str]) -> str:
+    """What *name* was perhaps meant to be, ready to be appended."""
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,252 @@
+"""Every setting: what it may be, and what it means.
+
+The commented configuration (``conf/mailhub.toml``, ``mailhub init``) is written
+from these tables, and a configuration is read by them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+from ..net.limits import Limits
+from .kinds import (
+    Choice,
+    Count,
+    Kind,
+    Listener,
+    ListOf,
+    Place,
+    Source,
+    Text,
+    address,
+    host_name,
+    octets,
+    seconds,
+)
+from .settings import PORTS, TLS, Listen, Login, Mail, Server, Store
+
+_KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
+_HOUR, _DAY = 3600, 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    :ivar meaning: one or more sentences for the person who sets it.
+    """
+
+    kind: Kind
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A ``[table]`` of settings, and the dataclasses that hold their values.
+
+    :ivar holder: the class of the ``Config`` field with the table's name.
+    :ivar inner: where some settings belong to a value inside *holder*: the
+        field's name there, and its class.
+    """
+
+    meaning: str
+    holder: type
+    settings: dict[str, Setting]
+    inner: tuple[str, type] | None = None
+
+    def build(self, values: dict[str, Any]) -> Any:
+        """*holder* with *values*; defaults for the rest."""
+        if self.inner is None:
+            return self.holder(**values)
+        name, kind = self.inner
+        inside = {field.name for field in fields(kind)} & values.keys()
+        inner = kind(**{key: values.pop(key) for key in inside})
+        return self.holder(**values, **{name: inner})
+
+    def value(self, holder: Any, key: str) -> Any:
+        """The value of setting *key* in an instance of *holder*."""
+        if self.inner is not None and not hasattr(holder, key):
+            holder = getattr(holder, self.inner[0])
+        return getattr(holder, key)
+
+    def default(self, key: str) -> Any:
+        """What *key* is unless it is set."""
+        classes = (self.holder,) if self.inner is None else (self.holder, self.inner[1])
+        for each in classes:
+            for field in fields(each):
+                if field.name == key and field.default is not MISSING:
+                    return field.default
+        raise KeyError(key)
+
+
+_SERVER = {
+    "data": Setting(
+        Place("folder"),
+        "Everything the server keeps: mail, users, its own certificate.  Made, with"
+        " access for its owner only, on the first start.",
+    ),
+    "host_name": Setting(
+        host_name(),
+        "What the server calls itself in greetings, trace headers and its own"
+        " certificate.  Empty: the machine's name.",
+    ),
+}
+
+_SERVICE_MEANINGS = {
+    "smtp": "Mail from other servers.",
+    "submission": "Mail from users; asks for STARTTLS and a login.",
+    "submissions": "Mail from users; TLS from the first octet.",
+    "lmtp": "Mail from a trusted server beside this one; knows no login."
+    '  Also "unix:PATH".',
+    "pop3": "POP3 with STLS.",
+    "pop3s": "POP3; TLS from the first octet.",
+    "imap": "IMAP with STARTTLS.",
+    "imaps": "IMAP; TLS from the first octet.",
+}
+
+_LISTEN = {
+    "profile": Setting(
+        Choice(("local", "public")),
+        '"local": this machine only, on the ports below, which need no special'
+        ' rights.  "public": all addresses, on the standard ports '
+        + ", ".join(str(standard) for _, standard in PORTS.values())
+        + " (lmtp stays on this machine).",
+    ),
+} | {
+    service: Setting(ListOf(Listener(service == "lmtp")), meaning)
+    for service, meaning in _SERVICE_MEANINGS.items()
+}
+
+_TLS = {
+    "certificate": Setting(
+        Place("PEM file", may_be_empty=True),
+        "The certificate and those between it and its authority, in PEM.  Empty:"
+        " the server makes one of its own on the first start, which clients will"
+        " not trust by themselves.",
+    ),
+    "key": Setting(
+        Place("PEM file", may_be_empty=True),
+        "The certificate's private key, in PEM, which only its owner may read.",
+    ),
+    "minimum_version": Setting(
+        Choice(("TLSv1.2", "TLSv1.3")),
+        "The oldest version of TLS that is spoken (RFC 8996 forbids those before).",
+    ),
+}
+
+_LOGIN = {
+    "plaintext": Setting(
+        Choice(("loopback", "never", "always")),
+        "Where passwords are taken without TLS: from this machine only, from"
+        " nowhere, or from everywhere (do not).",
+    ),
+    "auth": Setting(
+        ListOf(Source(), least=1),
+        'Where passwords are looked up, one after the other: "store" are the users of'
+        ' the mailhub command, "passwd-file:PATH" is a file of user:{SCHEME}hash'
+        " lines as Dovecot has it.",
+    ),
+}
+
+_LIMITS = {
+    "message_size": Setting(
+        octets(_KIB, 2 * _GIB), "The largest message taken, in octets."
+    ),
+    "recipients": Setting(
+        Count(100, 100_000),
+        "Recipients of one message (RFC 5321, section 4.5.3.1.8: at least 100).",
+    ),
+    "connections": Setting(
+        Count(1, 1_000_000), "Open connections of one service, from all peers."
+    ),
+    "connections_per_address": Setting(
+        Count(1, 1_000_000),
+        "Open connections of one service from one IPv4 address or one IPv6 /64"
+        " network.  This machine's own are not counted.",
+    ),
+    "login_failures": Setting(
+        Count(1, 100), "Failed logins before the connection is closed."
+    ),
+    "handshake": Setting(seconds(1, 300), "For TLS to be agreed on, in seconds."),
+    "login_idle": Setting(
+        seconds(10, _HOUR),
+        "Without a command before the login, and between SMTP commands, in seconds"
+        " (RFC 5321, section 4.5.3.2.7: 5 min).",
+    ),
+    "idle": Setting(
+        seconds(60, 7 * _DAY),
+        "Without a command after the login, in seconds (RFC 3501, section 5.4: at"
+        " least 30 min).",
+    ),
+    "record": Setting(
+        seconds(5, _HOUR), "From the first octet of a line to its end, in seconds."
+    ),
+    "minimum_rate": Setting(
+        Count(1, 1_000_000_000),
+        "Octets per second that a message has to arrive with, after the time of"
+        " record.",
+    ),
+    "write_stall": Setting(
+        seconds(5, _HOUR), "Without the peer reading what it is sent, in seconds."
+    ),
+    "read_ahead": Setting(
+        octets(_KIB, 16 * _MIB),
+        "Octets taken in while earlier commands are worked on.",
+    ),
+    "discard": Setting(
+        octets(_KIB, 16 * _MIB),
+        "Octets of an over-long line that are skipped before the connection is cut.",
+    ),
+    "linger": Setting(
+        seconds(1, 600),
+        "For the server's last words to be read before the connection is closed, in"
+        " seconds.",
+    ),
+    "drain": Setting(
+        seconds(1, 600),
+        "For sessions to finish what they do when the server stops, in seconds.",
+    ),
+}
+
+_MAIL = {
+    "postmaster": Setting(
+        address(),
+        "Who gets mail for postmaster@ and abuse@ of every domain here, where no such"
+        " user or alias exists (RFC 5321, section 4.5.1).",
+    ),
+    "plus_separator": Setting(
+        Text(
+            'one of + - = . or "" for none',
+            lambda text: len(text) == 1 and text in "+-=.",
+            may_be_empty=True,
+        ),
+        "user+anything@domain is delivered to user@domain; empty turns that off.",
+    ),
+}
+
+_STORE = {
+    "kind": Setting(
+        Choice(("sqlite", "memory")),
+        '"sqlite": files in the data folder.  "memory": for trying things out; all'
+        " mail and all users are gone when the server stops.",
+    ),
+}
+
+#: Every table, in the order of the commented configuration.
+TABLES = {
+    "server": Table("The server and its data.", Server, _SERVER),
+    "listen": Table(
+        'Where each service listens: a list of "address:port", IPv6 in brackets;'
+        " [] turns a service off.",
+        Listen,
+        _LISTEN,
+    ),
+    "tls": Table("Certificates.", TLS, _TLS),
+    "login": Table("Who may log in, and how.", Login, _LOGIN),
+    "limits": Table(
+        'What a peer may ask for.  No value means "unlimited".', Limits, _LIMITS
+    ),
+    "mail": Table("Addresses and their meaning.", Mail, _MAIL),
+    "store": Table("What keeps the mail.", Store, _STORE),
+}

@@ -1,0 +1,116 @@
+"""The configuration as values: one frozen dataclass per table.
+
+What each setting means, its unit and its bounds stand in
+:mod:`mailhub.config.schema`; the defaults stand here, and in the classes of
+other packages that a table is read into.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..net.limits import Limits
+from .kinds import Endpoint, LoginSource
+
+#: Services in the order people read them, and their ports: for one person's
+#: machine, without special rights; and the standard ones.
+PORTS = {
+    "smtp": (2525, 25),
+    "submission": (2587, 587),
+    "submissions": (2465, 465),
+    "lmtp": (2424, 24),
+    "pop3": (2110, 110),
+    "pop3s": (2995, 995),
+    "imap": (2143, 143),
+    "imaps": (2993, 993),
+}
+LOOPBACK = "127.0.0.1"
+#: LMTP knows no login (RFC 2033), so it never listens to the world by itself.
+ALWAYS_LOCAL = frozenset({"lmtp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The machine, and where it keeps everything."""
+
+    data: str = "./mailhub-data"
+    host_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where each service listens; ``None`` follows the profile."""
+
+    profile: str = "local"
+    smtp: tuple[Endpoint, ...] | None = None
+    submission: tuple[Endpoint, ...] | None = None
+    submissions: tuple[Endpoint, ...] | None = None
+    lmtp: tuple[Endpoint, ...] | None = None
+    pop3: tuple[Endpoint, ...] | None = None
+    pop3s: tuple[Endpoint, ...] | None = None
+    imap: tuple[Endpoint, ...] | None = None
+    imaps: tuple[Endpoint, ...] | None = None
+
+    def endpoints(self, service: str) -> tuple[Endpoint, ...]:
+        """Where *service* listens; ``()`` where it is off."""
+        chosen: tuple[Endpoint, ...] | None = getattr(self, service)
+        return profile_endpoints(self.profile, service) if chosen is None else chosen
+
+
+def profile_endpoints(profile: str, service: str) -> tuple[Endpoint, ...]:
+    """Where *service* listens unless it has a setting of its own."""
+    own_port, standard_port = PORTS[service]
+    if profile == "local":
+        return (Endpoint(LOOPBACK, own_port),)
+    if service in ALWAYS_LOCAL:
+        return (Endpoint(LOOPBACK, standard_port),)
+    return (Endpoint("0.0.0.0", standard_port), Endpoint("::", standard_port))
+
+
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """Certificates and what is spoken with them."""
+
+    certificate: str = ""
+    key: str = ""
+    minimum_version: str = "TLSv1.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who may log in, and how."""
+
+    plaintext: str = "loopback"
+    auth: tuple[LoginSource, ...] = (LoginSource("store"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Addresses and their meaning."""
+
+    postmaster: str = ""
+    plus_separator: str = "+"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What keeps the mail."""
+
+    kind: str = "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of one server.
+
+    :ivar source: the file they came from, ``None`` where all are defaults.
+    """
+
+    server: Server = field(default_factory=Server)
+    listen: Listen = field(default_factory=Listen)
+    tls: TLS = field(default_factory=TLS)
+    login: Login = field(default_factory=Login)
+    limits: Limits = field(default_factory=Limits)
+    mail: Mail = field(default_factory=Mail)
+    store: Store = field(default_factory=Store)
+    source: str | None = None
