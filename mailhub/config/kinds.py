@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 _OCTETS_IN = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS_IN = {"": 1, "s": 1, "min": 60, "h": 3600, "d": 86400}
-#: Far more digits than any limit needs; int() of endless ones takes long.
-_AMOUNT = re.compile(r"([0-9]{1,15}) ?([A-Za-z]{0,3})")
+#: Far more digits than any limit needs.
+_AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _ATOMS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
@@ -103,49 +103,60 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number with a unit: plain, or as text such as ``"50 MiB"``."""
+    """A number with a unit: plain, or as text such as ``"50 MiB"``.
+
+    :ivar whole: whether parts of the smallest unit make no sense.
+    """
 
     what: str
     example: str
     units: dict[str, int]
     least: int
     most: int
+    whole: bool
 
-    def read(self, value: object, folder: str) -> int:
-        amount = None
-        if isinstance(value, int) and not isinstance(value, bool):
-            amount = value
-        elif isinstance(value, str) and (match := _AMOUNT.fullmatch(value.strip())):
-            unit = self.units.get(match[2])
-            amount = int(match[1]) * unit if unit else None
-        if amount is None or not self.least <= amount <= self.most:
+    def read(self, value: object, folder: str) -> float:
+        amount = self._amount(value)
+        if self.whole and amount is not None:
+            amount = int(amount) if amount == int(amount) else None
+        if amount is None:
             raise Unfit(
                 f"expected {self.what} from {self._plain(self.least)} to"
                 f" {self._plain(self.most)}, as a number or like {quoted(self.example)}"
             )
         return amount
 
+    def _amount(self, value: object) -> float | None:
+        """What *value* stands for, where that is within the bounds."""
+        amount: float | None = None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            amount = value
+        elif isinstance(value, str) and (match := _AMOUNT.fullmatch(value.strip())):
+            unit = self.units.get(match[2])
+            amount = float(match[1]) * unit if unit else None
+        fits = amount is not None and self.least <= amount <= self.most
+        return amount if fits else None
+
     def show(self, value: float) -> str:
         plain = self._plain(value)
-        return plain if plain.isdigit() else quoted(plain)
+        return quoted(plain) if " " in plain else plain
 
     def _plain(self, value: float) -> str:
         """In the largest unit that leaves no rest."""
-        amount = int(value)
         for unit, size in reversed(self.units.items()):
-            if size > 1 and amount and amount % size == 0:
-                return f"{amount // size} {unit}"
-        return str(amount)
+            if size > 1 and value and value % size == 0:
+                return f"{int(value // size)} {unit}"
+        return str(int(value)) if value == int(value) else str(value)
 
 
 def octets(least: int, most: int) -> Amount:
-    """A size in octets."""
-    return Amount("octets", "50 MiB", _OCTETS_IN, least, most)
+    """A size in octets, an ``int``."""
+    return Amount("octets", "50 MiB", _OCTETS_IN, least, most, whole=True)
 
 
 def seconds(least: int, most: int) -> Amount:
-    """A time in seconds."""
-    return Amount("seconds", "5 min", _SECONDS_IN, least, most)
+    """A time in seconds, an ``int`` or a ``float``."""
+    return Amount("seconds", "5 min", _SECONDS_IN, least, most, whole=False)
 
 
 @dataclass(frozen=True, slots=True)

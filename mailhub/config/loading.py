@@ -87,7 +87,7 @@ class _Reading:
             data = os.path.join(base, TABLES["server"].default("data"))
             self._values["server"]["data"] = os.path.normpath(data)
         config = Config(
-            **{name: TABLES[name].build(self._values[name]) for name in TABLES},
+            **{name: TABLES[name].holder(**self._values[name]) for name in TABLES},
             source=path,
         )
         wrong = {(fault.table, fault.key) for fault in self._faults}

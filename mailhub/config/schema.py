@@ -6,7 +6,7 @@ from these tables, and a configuration is read by them.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..net.limits import Limits
@@ -43,41 +43,20 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A ``[table]`` of settings, and the dataclasses that hold their values.
+    """A ``[table]`` of settings.
 
-    :ivar holder: the class of the ``Config`` field with the table's name.
-    :ivar inner: where some settings belong to a value inside *holder*: the
-        field's name there, and its class.
+    :ivar holder: the dataclass that has a field for each, with its default; the
+        class of the ``Config`` field that has the table's name.
     """
 
     meaning: str
     holder: type
     settings: dict[str, Setting]
-    inner: tuple[str, type] | None = None
-
-    def build(self, values: dict[str, Any]) -> Any:
-        """*holder* with *values*; defaults for the rest."""
-        if self.inner is None:
-            return self.holder(**values)
-        name, kind = self.inner
-        inside = {field.name for field in fields(kind)} & values.keys()
-        inner = kind(**{key: values.pop(key) for key in inside})
-        return self.holder(**values, **{name: inner})
-
-    def value(self, holder: Any, key: str) -> Any:
-        """The value of setting *key* in an instance of *holder*."""
-        if self.inner is not None and not hasattr(holder, key):
-            holder = getattr(holder, self.inner[0])
-        return getattr(holder, key)
 
     def default(self, key: str) -> Any:
         """What *key* is unless it is set."""
-        classes = (self.holder,) if self.inner is None else (self.holder, self.inner[1])
-        for each in classes:
-            for field in fields(each):
-                if field.name == key and field.default is not MISSING:
-                    return field.default
-        raise KeyError(key)
+        [value] = (field.default for field in fields(self.holder) if field.name == key)
+        return value
 
 
 _SERVER = {
@@ -146,6 +125,30 @@ _LOGIN = {
         'Where passwords are looked up, one after the other: "store" are the users of'
         ' the mailhub command, "passwd-file:PATH" is a file of user:{SCHEME}hash'
         " lines as Dovecot has it.",
+    ),
+    "address_per_minute": Setting(
+        Count(1, 1_000_000),
+        "Failed logins from one IPv4 address or one IPv6 /64 network before its logins"
+        " are refused until the minute is over.",
+    ),
+    "address_per_day": Setting(Count(1, 1_000_000), "The same for a day."),
+    "user_per_minute": Setting(
+        Count(1, 1_000_000),
+        "Failed logins as one user, from everywhere together; where the user logged in"
+        " from before is not held to it.",
+    ),
+    "user_per_day": Setting(Count(1, 1_000_000), "The same for a day."),
+    "delay": Setting(seconds(0, 60), "Before a failed login is answered, in seconds."),
+    "delayed": Setting(
+        Count(1, 1_000_000),
+        "Failed logins that may wait for their answer at the same time.",
+    ),
+    "tracked": Setting(
+        Count(100, 10_000_000),
+        "Addresses, and users, whose failures are remembered.",
+    ),
+    "known_addresses": Setting(
+        Count(1, 1000), "Addresses that are remembered as a user's own."
     ),
 }
 

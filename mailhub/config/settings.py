@@ -78,10 +78,21 @@ class TLS:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who may log in, and how."""
+    """Who may log in, and how; the limits of guessing passwords.
+
+    The limits are those of :class:`mailhub.auth.throttle.LoginLimits`.
+    """
 
     plaintext: str = "loopback"
     auth: tuple[LoginSource, ...] = (LoginSource("store"),)
+    address_per_minute: int = 10
+    address_per_day: int = 50
+    user_per_minute: int = 10
+    user_per_day: int = 100
+    delay: float = 1.5
+    delayed: int = 1_000
+    tracked: int = 20_000
+    known_addresses: int = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def effective(config: Config) -> dict[str, dict[str, str]]:
 def _value(config: Config, table: str, key: str) -> Any:
     if table == "listen" and key in PORTS:
         return config.listen.endpoints(key)
-    return TABLES[table].value(getattr(config, table), key)
+    return getattr(getattr(config, table), key)
 
 
 def _default(table: str, key: str) -> Any:

@@ -27,6 +27,10 @@ GOOD = [
     (SIZE, "2MiB", 2 << 20),
     (SIZE, "1 GiB", 1 << 30),
     (SIZE, "2048 B", 2048),
+    (SIZE, "1.5 MiB", 3 << 19),
+    (SIZE, 2048.0, 2048),
+    (TIME, 10.5, 10.5),
+    (TIME, "0.5 min", 30),
     (TIME, 10, 10),
     (TIME, "30 s", 30),
     (TIME, "5 min", 300),
@@ -56,9 +60,12 @@ BAD = [
     (kinds.Flag(), [0, 1, "true", None]),
     (kinds.Choice(("a", "b")), ["", "A", 1, ["a"]]),
     (kinds.Count(1, 5), [0, 6, -1, "1", 1.0, True, None]),
-    (SIZE, [0, 1023, (1 << 30) + 1, "", "1 kb", "1 KB", "-1 KiB", "1.5 MiB", "９ MiB"]),
-    (SIZE, ["9" * 40 + " KiB", "1  KiB", "1 KiB x", True, None, 1024.0]),
-    (TIME, [0, 9, 86401, "forever", "1 day", "unlimited"]),
+    (
+        SIZE,
+        [0, 1023, (1 << 30) + 1, "", "1 kb", "1 KB", "-1 KiB", "1.0001 KiB", "９ MiB"],
+    ),
+    (SIZE, ["9" * 40 + " KiB", "1  KiB", "1 KiB x", True, None, 1024.5]),
+    (TIME, [0, 9, 86401, "forever", "1 day", float("inf"), float("nan")]),
     (
         kinds.host_name(),
         ["-a.example", "a..b", "a_b", "ä.example", "a" * 254, 1, "x\n"],
@@ -106,6 +113,9 @@ class KindTests(SynchronousTestCase):
         self.assertEqual(SIZE.show(50 << 20), '"50 MiB"')
         self.assertEqual(SIZE.show(1500), "1500")
         self.assertEqual(TIME.show(1860.0), '"31 min"')
+        self.assertEqual(TIME.show(10.0), "10")
+        self.assertEqual(TIME.show(10.5), "10.5")
+        self.assertIsInstance(SIZE.read("1.5 MiB", FOLDER), int)
 
     def test_the_longest_unix_path_is_what_the_system_takes(self) -> None:
         path = "/" + "a" * 106
