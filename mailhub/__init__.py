@@ -11,11 +11,15 @@ portal for an ``IMailAccount`` and send bytes that were prepared at delivery.
 Floors, from the top; a module imports only from floors below its own
 (``tests/test_layers.py`` enforces it)::
 
-    6  tap  service  cli            compose everything
-    5  testing  */server.py         the Twisted half of each protocol
+    7  tap  cli  testing            programs, and the public fixture for tests
+    6  service                      composes everything
+    5  config  */server.py          settings; the Twisted half of each protocol
     4  routing                      where mail goes
     3  store  auth  policy  net     backends, login, checks, connections
     2  interfaces                   the seams
     1  smtp  imap  pop3             pure: syntax, session state, replies
     0  mail  errors                 pure values and formats
+
+``testing`` stands on top, so that a test's server is put together by the same code
+as everybody's.
 """
