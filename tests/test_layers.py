@@ -49,10 +49,6 @@ BANNED_WORDS = {
     "manager", "handler", "processor", "engine", "component", "util", "utils",
     "helper", "helpers", "common",
 }
-_WORDS = frozenset(
-    "manager handler processor engine component util utils helper helpers common"
-    .split()
-)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
