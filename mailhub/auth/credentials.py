@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
@@ -45,6 +46,18 @@ class PasswordLogin:
     def checkPassword(self, password: bytes) -> bool:
         """Whether *password*, in clear, is the same; takes constant time."""
         return hmac.compare_digest(self.password, password)
+
+
+def login_name(credentials: Any) -> str:
+    """The canonical name of *credentials* that have a ``username``.
+
+    :raises LoginFailed: not a name that anybody can have.
+    """
+    given = credentials.username
+    try:
+        return canonical_login(given.encode() if isinstance(given, str) else given)
+    except AuthenticationFailed as error:
+        raise LoginFailed(str(error)) from None
 
 
 class IVerifiedIdentity(ICredentials):
