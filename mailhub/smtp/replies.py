@@ -28,6 +28,8 @@ from ..errors import (
     TooManyAttempts,
     UnknownRecipient,
 )
+from ..mail.address import MalformedAddress
+from .syntax import UnknownParameter
 
 #: Longest text in one line of a reply.  RFC 5321, section 4.5.3.1.5, allows 512
 #: octets with codes and CRLF; longer texts go on in a further line.
@@ -85,14 +87,10 @@ BARE_NEWLINE = _reply(500, Status.SYNTAX, "Bare CR or LF in a command line")
 NOT_IMPLEMENTED = _reply(502, Status.BAD_COMMAND, "Command not implemented")
 NO_ARGUMENT = _reply(501, Status.BAD_ARGUMENTS, "This command takes no argument")
 NEED_ARGUMENT = _reply(501, Status.BAD_ARGUMENTS, "An argument is missing")
-BAD_HELLO = _reply(501, Status.BAD_ARGUMENTS, "Invalid host name")
 NEED_HELLO = _reply(503, Status.BAD_COMMAND, "Send a greeting first")
 NEED_MAIL = _reply(503, Status.BAD_COMMAND, "MAIL is needed first")
 NESTED_MAIL = _reply(503, Status.BAD_COMMAND, "A transaction is open already")
 NO_RECIPIENTS = _reply(554, Status.BAD_COMMAND, "No valid recipients")
-UNKNOWN_PARAMETER = _reply(
-    555, Status.BAD_ARGUMENTS, "Parameter not recognized or not implemented"
-)
 #: RFC 2920, section 3.1: what may only be last in a group of commands was not.
 OUT_OF_STEP = _reply(554, Status.PROTOCOL, "Input was sent before its time")
 
@@ -184,6 +182,11 @@ class _Wording:
 _WORDINGS: dict[type[MailError], _Wording] = {
     MailError: _Wording(550, 451, "Requested action not taken"),
     SyntaxFault: _Wording(501, 451, "Syntax error"),
+    MalformedAddress: _Wording(501, 451, "Bad address syntax"),
+    # RFC 5321, section 4.1.1.11.
+    UnknownParameter: _Wording(
+        555, 451, "Parameter not recognized or not implemented"
+    ),
     UnknownRecipient: _Wording(550, 450, "User unknown"),
     RelayDenied: _Wording(550, 450, "Relay access denied"),
     NoRouteYet: _Wording(550, 451, "No route to that address at present"),

@@ -13,7 +13,8 @@ starts with two characters that say what it is:
         within the line
 ``T:``  this many seconds pass
 ``X:``  ``server``: by now the server has closed the connection;
-        ``client``: the client closes it
+        ``client``: the client closes it;
+        ``tls``: TLS, which the server has begun, is agreed on
 ======  ===================================================================
 
 One space after the two characters is not part of the text.  ``C`` lines that
@@ -129,7 +130,7 @@ class Transcript:
 
 
 class MemoryTransport(StringTransport):
-    """A StringTransport that closes for real and lets ``startTLS`` be called.
+    """A StringTransport that lets ``startTLS`` be called.
 
     ``tls_context`` is what ``startTLS`` was given, or ``None``.  Octets written
     after that are kept in clear text: this is not about cryptography.
@@ -143,8 +144,11 @@ class MemoryTransport(StringTransport):
     def startTLS(self, context: object, normal: bool = True) -> None:
         self.tls_context = context
 
-    def getPeerCertificate(self) -> None:
-        return None
+    def getHandle(self) -> MemoryTransport:
+        return self
+
+    def get_protocol_version_name(self) -> str:
+        return "TLSv1.3"
 
 
 @dataclass
@@ -198,6 +202,13 @@ class Player:
             seconds -= 1
         self._settle()
 
+    def finish_handshake(self) -> None:
+        """TLS, which the server has begun, is agreed on."""
+        if self.transport.tls_context is None:
+            raise AssertionError("the server has not begun TLS")
+        self.protocol.handshakeCompleted()
+        self._settle()
+
     def close(self) -> None:
         """The connection goes away; twice is harmless."""
         if not self.lost:
@@ -237,20 +248,31 @@ class Player:
                 case Kind.PASS_TIME:
                     _nothing(unread, where)
                     self.wait(float(step.text))
-                case _ if step.text == "client":
-                    _nothing(unread, where)
-                    self.close()
                 case _:
-                    if not self.closed:
-                        raise AssertionError(f"{where}: the connection is open")
+                    unread = _nothing(unread, where)
+                    self._turn(step.text, where)
         self.send(pending)
         _nothing(unread + self.received(), f"{transcript.name}.txt: at the end")
         self.close()
 
+    def _turn(self, what: str, where: str) -> None:
+        """An ``X:`` line: the connection takes a turn, or has taken it."""
+        match what:
+            case "client":
+                self.close()
+            case "tls":
+                self.finish_handshake()
+            case "server":
+                if not self.closed:
+                    raise AssertionError(f"{where}: the connection is open")
+            case _:
+                raise AssertionError(f"{where}: X: {what}?")
 
-def _nothing(unread: bytes, where: str) -> None:
+
+def _nothing(unread: bytes, where: str) -> bytes:
     if unread:
         raise AssertionError(f"{where}: unexpected {unread!r}")
+    return unread
 
 
 def _match(expected: str, unread: bytes, where: str) -> bytes:

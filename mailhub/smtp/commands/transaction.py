@@ -1,0 +1,135 @@
+"""MAIL, RCPT and DATA: one message on its way in."""
+
+from __future__ import annotations
+
+from ...errors import LocalFault, MailError, MessageTooLarge
+from ...mail.address import Address
+from ...mail.envelope import Envelope
+from .. import replies, trace
+from ..dialogue import Content, Dialogue
+from ..replies import Reply, reply_for
+from ..syntax import parse_mail, parse_rcpt
+
+
+async def mail(dialogue: Dialogue, argument: bytes) -> Reply:
+    """``MAIL FROM:<path> [parameters]``: opens a transaction (RFC 5321, 4.1.1.2).
+
+    :raises MailError: what is wrong with it, or what the avatar objects.
+    """
+    session = dialogue.session
+    service = dialogue.service
+    if service.requires_tls and not dialogue.is_private:
+        return replies.NEED_TLS
+    if service.requires_login and session.user is None:
+        return replies.NEED_LOGIN
+    given = parse_mail(argument)
+    parameters = given.parameters
+    if given.sender and not parameters.smtputf8 and not _is_ascii(given.sender):
+        return replies.NON_ASCII_SENDER
+    if (parameters.size or 0) > session.limits.message_size:
+        raise MessageTooLarge(f"announced with {parameters.size} octets")
+    avatar = await dialogue.submission()
+    if avatar is None:
+        return replies.NEED_LOGIN
+    envelope = Envelope(
+        id=dialogue.new_id(),
+        peer=dialogue.peer,
+        user=session.user,
+        sender=given.sender,
+        parameters=parameters,
+        one_by_one=service.lmtp,
+    )
+    await avatar.sender(envelope)
+    session.envelope = envelope
+    return replies.SENDER_OK
+
+
+def mail_keywords(dialogue: Dialogue) -> tuple[str, ...]:
+    """RFC 1870; RFC 6152; RFC 6531."""
+    size = dialogue.session.limits.message_size
+    return (f"SIZE {size}", "8BITMIME", "SMTPUTF8")
+
+
+async def rcpt(dialogue: Dialogue, argument: bytes) -> Reply:
+    """``RCPT TO:<path>``: one more recipient (RFC 5321, section 4.1.1.3).
+
+    :raises MailError: what is wrong with it, or what the avatar objects.
+    """
+    envelope = dialogue.session.envelope
+    avatar = await dialogue.submission()
+    if envelope is None or avatar is None:
+        return replies.NEED_MAIL
+    if len(envelope.recipients) >= dialogue.session.limits.recipients:
+        return replies.TOO_MANY_RECIPIENTS
+    address = parse_rcpt(argument)
+    if not envelope.parameters.smtputf8 and not _is_ascii(address):
+        return replies.NON_ASCII_RECIPIENT
+    await avatar.recipient(envelope, address)
+    envelope.recipients.append(address)
+    return replies.RECIPIENT_OK
+
+
+def rcpt_keywords(dialogue: Dialogue) -> tuple[str, ...]:
+    """RFC 9422."""
+    return (f"LIMITS RCPTMAX={dialogue.session.limits.recipients}",)
+
+
+async def data(dialogue: Dialogue, argument: bytes) -> Reply | None:
+    """``DATA``: the message itself (RFC 5321, section 4.1.1.4).
+
+    One reply; in LMTP one for each recipient, in order (RFC 2033, section 4.2).
+    """
+    if argument:
+        return replies.NO_ARGUMENT
+    session = dialogue.session
+    envelope = session.envelope
+    if envelope is None:
+        return replies.NEED_MAIL
+    dialogue.send(replies.SEND_DATA.wire)
+    content = await dialogue.receive()
+    session.reset()
+    outcomes: list[Reply]
+    if isinstance(content, Reply):
+        outcomes = [content] * len(envelope.recipients)
+    else:
+        outcomes = await _deliver(dialogue, envelope, content)
+    if not envelope.one_by_one:
+        return max(outcomes, key=lambda reply: reply.code)
+    for reply in outcomes[:-1]:
+        dialogue.send(reply.wire)
+    return outcomes[-1]
+
+
+async def _deliver(
+    dialogue: Dialogue, envelope: Envelope, content: Content
+) -> list[Reply]:
+    """Hand the message over; a reply per recipient."""
+    session = dialogue.session
+    transfer = trace.transfer_type(
+        envelope, lmtp=dialogue.service.lmtp, extended=session.extended
+    )
+    envelope.trace += trace.received(envelope, transfer, dialogue.seconds())
+    count = len(envelope.recipients)
+    success = replies.queued(envelope.id)
+    size = content.size
+    try:
+        avatar = await dialogue.submission()
+        if avatar is None:
+            return [replies.NEED_LOGIN] * count
+        errors = await avatar.message(envelope, content)
+    except MailError as error:
+        return [reply_for(error)] * count
+    except Exception:
+        dialogue.report_fault()
+        return [reply_for(LocalFault())] * count
+    finally:
+        content.close()
+    errors = errors or [None] * count
+    if None in errors:
+        session.accepted()
+        dialogue.taken(envelope, size)
+    return [success if error is None else reply_for(error) for error in errors]
+
+
+def _is_ascii(address: Address) -> bool:
+    return address.local.isascii() and address.domain.isascii()

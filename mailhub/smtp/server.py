@@ -1,0 +1,379 @@
+"""SMTP, submission and LMTP on a connection.
+
+::
+
+    factory = SMTPFactory(portal, service="smtp", host_name="mx.example")
+    endpoint.listen(factory)
+
+The portal's realm gives :class:`mailhub.interfaces.ISubmission`, to
+``twisted.cred``'s anonymous login on port 25 and in LMTP, else to a login with a
+name and a password.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from twisted.cred.credentials import Anonymous
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import Portal
+from twisted.internet.task import deferLater
+
+from ..auth.credentials import PasswordLogin
+from ..auth.sasl import (
+    Challenge,
+    ExchangeCancelled,
+    Step,
+    decode_initial,
+    decode_response,
+    encode_base64,
+    mechanisms,
+)
+from ..errors import (
+    AuthenticationFailed,
+    LocalFault,
+    MailError,
+    MessageTooLarge,
+    SyntaxFault,
+)
+from ..interfaces import ISubmission
+from ..mail.envelope import Envelope
+from ..net.connection import Connection
+from ..net.endings import BareNewline, Ending, LineTooLong
+from ..net.factory import ConnectionFactory
+from . import replies
+from .commands import COMMANDS
+from .data import DataFault, DataReader
+from .dialogue import Command, Service, rows_of
+from .replies import Reply, reply_for
+from .session import Session, SMTPLimits
+from .syntax import FOREIGN_VERBS, split_command
+
+#: Octets of message data that are looked at in one go.
+PIECE = 65_536
+
+_FAREWELLS = {
+    Ending.SHUTDOWN: replies.SHUTTING_DOWN,
+    Ending.IDLE: replies.TIMED_OUT,
+    Ending.SLOW: replies.TIMED_OUT,
+    Ending.FLOOD: replies.FLOODED,
+    Ending.FAULT: Reply(421, ("Local error, try again later",), LocalFault.status),
+    Ending.CROWDED: replies.CROWDED,
+}
+_DATA_FAULTS = {
+    DataFault.BARE_NEWLINE: replies.BARE_NEWLINE_IN_DATA,
+    DataFault.LONG_LINE: replies.TEXT_LINE_TOO_LONG,
+}
+
+
+class SMTPConnection(Connection):
+    """One client of an :class:`SMTPFactory`."""
+
+    factory: SMTPFactory
+    session: Session
+    mechanisms: Collection[bytes] = tuple(mechanisms)
+    _avatar: Any = None
+
+    async def serve(self) -> None:
+        """The whole conversation."""
+        factory = self.factory
+        session = self.session = Session(factory.smtp_limits)
+        if factory.greeting_delay:
+            await deferLater(factory.clock, factory.greeting_delay)
+        if self.has_input:
+            # The client did not wait to hear who we are: no mail server does so.
+            self.send(replies.OUT_OF_STEP.wire)
+            return
+        self.send(factory.greeting.wire)
+        while not session.over:
+            reply = await self._next_reply()
+            if reply is not None:
+                self.send(reply.wire)
+
+    async def _next_reply(self) -> Reply | None:
+        """The next command's reply, counted."""
+        session = self.session
+        try:
+            line = await self.read_line(session.limits.command_line)
+        except LineTooLong:
+            return session.settle(replies.LINE_TOO_LONG)
+        except BareNewline:
+            return session.settle(replies.BARE_NEWLINE)
+        verb, argument = split_command(line)
+        command = self.factory.commands.get(verb)
+        if command is None:
+            foreign = verb in FOREIGN_VERBS
+            unknown = replies.NOT_HTTP if foreign else replies.UNKNOWN_COMMAND
+            return session.settle(unknown)
+        reply = await self._perform(command, argument)
+        if reply is None:
+            return None
+        return session.settle(reply, junk=command.junk)
+
+    async def _perform(self, command: Command, argument: bytes) -> Reply | None:
+        refusal = command.refused_in.get(self.session.state)
+        if refusal is not None:
+            return refusal
+        if command.last_in_group and self.has_input:
+            # What follows was not meant as commands, or not by the client.
+            self.session.over = True
+            return replies.OUT_OF_STEP
+        try:
+            return await command.perform(self, argument)
+        except MailError as error:
+            self.log.info(
+                "{peer}: {verb} refused: {error}",
+                peer=self.peer.host,
+                verb=command.verb.decode(),
+                error=error,
+            )
+            return reply_for(error)
+        except Exception:
+            self.report_fault()
+            return reply_for(LocalFault())
+
+    def farewell(self, ending: Ending) -> bytes:
+        """``421`` and why (RFC 5321, section 3.8)."""
+        return _FAREWELLS[ending].wire
+
+    # What commands ask for: see mailhub.smtp.dialogue.Dialogue.
+
+    @property
+    def service(self) -> Service:
+        """What the listener is for."""
+        return self.factory.smtp_service
+
+    @property
+    def commands(self) -> Mapping[bytes, Command]:
+        """The rows of this service."""
+        return self.factory.commands
+
+    @property
+    def is_private(self) -> bool:
+        """Whether a password may be said here."""
+        return self.is_secure or (
+            self.factory.smtp_service.trusts_loopback and self.peer.is_loopback
+        )
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether STARTTLS is offered on this port."""
+        return self.factory.can_start_tls
+
+    def forget_client(self) -> None:
+        """As newly connected (RFC 3207, section 4.2)."""
+        self.session.restart()
+        self.peer = replace(self.peer, helo="")
+        self._avatar = None
+
+    async def submission(self) -> Any:
+        """The avatar; an anonymous one is asked for at the first need."""
+        if self._avatar is None:
+            try:
+                self._avatar = await self.login(Anonymous(), ISubmission)
+            except (UnauthorizedLogin, NotImplementedError):
+                return None
+        return self._avatar
+
+    async def authenticate(self, mechanism: bytes, initial: bytes | None) -> Reply:
+        """Run the exchange of *mechanism* (RFC 4954, section 4)."""
+        exchange = mechanisms[mechanism]()
+        limit = self.session.limits.exchange_line
+        try:
+            first = None if initial is None else decode_initial(initial)
+            step = exchange.start(first)
+            while isinstance(step, Challenge):
+                self.send(replies.challenge(encode_base64(step.data)).wire)
+                step = exchange.next(decode_response(await self.read_line(limit)))
+        except ExchangeCancelled:
+            return replies.EXCHANGE_CANCELLED
+        except SyntaxFault:
+            return replies.BAD_BASE64
+        except LineTooLong:
+            return replies.EXCHANGE_TOO_LONG
+        except BareNewline:
+            return replies.BARE_NEWLINE
+        except AuthenticationFailed as error:
+            return self.session.failed_login(reply_for(error))
+        return await self._log_in(step)
+
+    async def _log_in(self, step: Step) -> Reply:
+        assert not isinstance(step, Challenge)
+        name = step.username.decode("utf-8", "replace").lower()
+        credentials = PasswordLogin(step.username, step.password, self.peer)
+        try:
+            self._avatar = await self.login(credentials, ISubmission)
+        except UnauthorizedLogin as failure:
+            error: MailError = AuthenticationFailed("refused by the portal")
+            if isinstance(failure, MailError):
+                error = failure
+        except AuthenticationFailed as failure:
+            error = failure
+        except LocalFault as failure:
+            self.log.warn("login impossible now: {error}", error=failure)
+            return replies.LOGIN_UNAVAILABLE
+        else:
+            self.session.user = name
+            self.log.info("{peer}: {user!r} logged in", peer=self.peer.host, user=name)
+            return replies.AUTHENTICATED
+        self.log.info(
+            "{peer}: login of {user!r} failed: {error}",
+            peer=self.peer.host,
+            user=name,
+            error=error,
+        )
+        return self.session.failed_login(reply_for(error))
+
+    async def receive(self) -> Any:
+        """Message data into a spool; see :class:`mailhub.smtp.data.DataReader`.
+
+        Whatever is wrong with it, it is read up to its true end first: the
+        reply stands for the message, and nothing of it becomes a command.
+        """
+        reader = DataReader(self.session.limits.text_line)
+        spool: Any = self.factory.spool()
+        refusal: Reply | None = None
+        try:
+            while not reader.ended:
+                data = reader.feed(await self.read_some(PIECE))
+                if data and refusal is None:
+                    refusal = self._keep(spool, data)
+            self.unread(reader.rest)
+            if reader.fault is not None:
+                refusal = _DATA_FAULTS[reader.fault]
+            return refusal or spool.finish()
+        except MailError as error:
+            return reply_for(error)
+        finally:
+            spool.close()
+
+    def _keep(self, spool: Any, data: bytes) -> Reply | None:
+        """Store *data*; a reply if it cannot be, after which there is no more."""
+        if spool.size + len(data) > self.session.limits.message_size:
+            return reply_for(MessageTooLarge())
+        try:
+            spool.write(data)
+        except MailError as error:
+            self.log.error("cannot spool a message: {error}", error=error)
+            return reply_for(error)
+        return None
+
+    def new_id(self) -> str:
+        """A name for a transaction."""
+        return self.factory.new_id()
+
+    def seconds(self) -> int:
+        """Since the epoch."""
+        return int(self.factory.wall_clock())
+
+    def taken(self, envelope: Envelope, size: int) -> None:
+        """Log that a message was taken."""
+        self.log.info(
+            "{id}: {size} octets from {sender} for {count} taken",
+            id=envelope.id,
+            size=size,
+            sender=envelope.sender,
+            count=len(envelope.recipients),
+        )
+
+    def report_fault(self) -> None:
+        """Log the exception that is being dealt with."""
+        self.log.failure("a command of {peer} failed", peer=self.peer.host)
+
+
+#: What the listeners' names mean: RFC 5321, RFC 6409 and RFC 8314.
+_SERVICES = {
+    "smtp": Service(),
+    "submission": Service(offers_login=True, requires_login=True, requires_tls=True),
+    "submissions": Service(offers_login=True, requires_login=True, requires_tls=True),
+    "lmtp": Service(lmtp=True),
+}
+
+
+class SMTPFactory(ConnectionFactory):
+    """Listens for SMTP: mail from other servers, or from users.
+
+    :param service: ``smtp`` takes mail for local users from anybody;
+        ``submission`` and ``submissions`` take mail from users, after a login
+        and in TLS; ``submissions`` speaks TLS from the first octet.
+    :param offers_login: whether AUTH exists; the service's own way if ``None``.
+    :param requires_login: likewise.
+    :param requires_tls: likewise.
+    :param trusts_loopback: peers on this machine may log in without TLS.
+    :param smtp_limits: limits of a session; sizes, recipients and failed logins
+        are those of *limits*.
+    :param greeting_delay: seconds to wait before the greeting; who talks in the
+        meantime is no mail server and is turned away.
+    :param wall_clock: seconds since the epoch, for the trace header.
+
+    All else as for :class:`~mailhub.net.factory.ConnectionFactory`.
+    """
+
+    protocol = SMTPConnection
+
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        service: str = "smtp",
+        implicit_tls: bool | None = None,
+        offers_login: bool | None = None,
+        requires_login: bool | None = None,
+        requires_tls: bool | None = None,
+        trusts_loopback: bool = True,
+        smtp_limits: SMTPLimits | None = None,
+        greeting_delay: float = 0.0,
+        wall_clock: Callable[[], float] = time.time,
+        **options: Any,
+    ) -> None:
+        if implicit_tls is None:
+            implicit_tls = service == "submissions"
+        super().__init__(portal, service=service, implicit_tls=implicit_tls, **options)
+        ways = _SERVICES.get(service, Service())
+        self.smtp_service = replace(
+            ways,
+            host_name=self.host_name,
+            offers_login=_chosen(offers_login, ways.offers_login),
+            requires_login=_chosen(requires_login, ways.requires_login),
+            requires_tls=_chosen(requires_tls, ways.requires_tls),
+            trusts_loopback=trusts_loopback,
+        )
+        self.smtp_limits = replace(
+            smtp_limits or SMTPLimits(),
+            message_size=self.limits.message_size,
+            recipients=self.limits.recipients,
+            failed_logins=self.limits.login_failures,
+        )
+        self.greeting_delay = greeting_delay
+        self.wall_clock = wall_clock
+        self.commands = rows_of(self.smtp_service, COMMANDS)
+        protocol = "LMTP" if self.smtp_service.lmtp else "ESMTP"
+        self.greeting = replies.greeting(self.host_name, protocol)
+        # No two processes begin at the same place, so ids stay apart.
+        self._ids = itertools.count(secrets.randbits(47))
+
+    def new_id(self) -> str:
+        """Twelve characters that name a transaction."""
+        return f"{next(self._ids):012X}"
+
+
+class LMTPFactory(SMTPFactory):
+    """Listens for LMTP (RFC 2033): an MTA of ours hands over mail for local users.
+
+    Peers are trusted to have done the checks of an MTA; listen on loopback or a
+    UNIX socket.
+    """
+
+    def __init__(
+        self, portal: Portal, *, service: str = "lmtp", **options: Any
+    ) -> None:
+        super().__init__(portal, service=service, **options)
+
+
+def _chosen(given: bool | None, usual: bool) -> bool:
+    return usual if given is None else given

@@ -1,0 +1,87 @@
+"""The trace header fields this server adds: Received and Return-Path.
+
+Every value in them is checked or made here, so that nothing a client says can
+start a line of its own (attack: header injection by HELO or MAIL).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from ..mail.address import Address, format_path
+from ..mail.envelope import Envelope, Peer
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
+_UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")
+
+
+@lru_cache(maxsize=4)
+def date_time(seconds: int) -> str:
+    """*seconds* since the epoch as in Date: and Received: (RFC 5322, 3.3)."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return (
+        f"{_DAYS[at.weekday()]}, {at.day} {_MONTHS[at.month - 1]} {at.year}"
+        f" {at.hour:02}:{at.minute:02}:{at.second:02} +0000"
+    )
+
+
+def transfer_type(envelope: Envelope, *, lmtp: bool, extended: bool) -> str:
+    """The word after ``with`` (RFC 3848; RFC 6531, section 4.3)."""
+    if envelope.parameters.smtputf8:
+        base = "UTF8LMTP" if lmtp else "UTF8SMTP"
+    elif lmtp:
+        base = "LMTP"
+    elif extended:
+        base = "ESMTP"
+    else:
+        return "SMTP"
+    secure = "S" if envelope.peer.tls else ""
+    return base + secure + ("A" if envelope.user is not None else "")
+
+
+def received(envelope: Envelope, transfer: str, seconds: int) -> bytes:
+    """``Received:`` for the message of *envelope* (RFC 5321, section 4.4).
+
+    A single recipient is named, more are not: they need not know of each other.
+
+    :param transfer: the ``with`` word, see :func:`transfer_type`.
+    :param seconds: since the epoch.
+    """
+    peer = envelope.peer
+    tls = f" ({_safe(peer.tls)})" if peer.tls else ""
+    text = (
+        f"Received: from {_origin(peer)}\r\n"
+        f"\tby {_safe(peer.local_name)} with {transfer}{tls} id {envelope.id}"
+    )
+    end = f";\r\n\t{date_time(seconds)}\r\n"
+    if len(envelope.recipients) != 1:
+        return (text + end).encode("ascii")
+    recipient = format_path(envelope.recipients[0])
+    if not recipient.isascii() and not envelope.parameters.smtputf8:
+        return (text + end).encode("ascii")
+    return text.encode("ascii") + b"\r\n\tfor " + recipient + end.encode("ascii")
+
+
+def return_path(sender: Address | None) -> bytes:
+    """``Return-Path:``, added at final delivery (RFC 5321, section 4.4)."""
+    return b"Return-Path: " + format_path(sender) + b"\r\n"
+
+
+def _origin(peer: Peer) -> str:
+    """The from-domain: what the client said, and where it really was."""
+    name = _safe(peer.helo or "unknown")
+    if not peer.host:
+        return name
+    host = _safe(peer.host.partition("%")[0])
+    return f"{name} ([{'IPv6:' if ':' in host else ''}{host}])"
+
+
+def _safe(text: str) -> str:
+    """*text* without anything that has a meaning in a header."""
+    return _UNSAFE.sub("?", text)
