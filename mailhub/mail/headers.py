@@ -164,8 +164,11 @@ def _dropped_lines(names: frozenset[bytes], exclude: bool) -> re.Pattern[bytes]:
     """What to take out of a header: the fields of these names, or all else."""
     choice = b"|".join(re.escape(name) for name in sorted(names)) or b"(?!)"
     named = b"(?i:" + choice + rb")[ \t]*+:"
-    first = named if exclude else b"(?!" + named + b")"
-    return re.compile(rb"\n" + first + _REST_OF_FIELD)
+    if exclude:
+        return re.compile(rb"\n" + named + _REST_OF_FIELD)
+    # A line that continues a field that is kept is kept with it.
+    first = rb"(?:\A\n(?=[ \t])|\n(?![ \t]|" + named + rb"))"
+    return re.compile(first + _REST_OF_FIELD)
 
 
 def header_line(name: bytes, value: bytes) -> bytes:

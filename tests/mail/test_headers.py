@@ -163,6 +163,16 @@ class SelectFieldsTests(SynchronousTestCase):
             b"SUBJECT:\r\n folded\r\nEmpty:\r\n\r\n",
         )
 
+    def test_chosen_fields_keep_the_lines_that_continue_them(self) -> None:
+        self.assertEqual(
+            select_fields(CRLF_HEADER, frozenset([b"received", b"empty"]), False),
+            b"Received: from a\r\n\tby b;\r\n Mon\r\nEmpty:\r\n\r\n",
+        )
+        self.assertEqual(
+            select_fields(b" stray\r\nA: 1\r\n 2\r\n\r\n", frozenset([b"a"]), False),
+            b"A: 1\r\n 2\r\n\r\n",
+        )
+
     def test_line_ends_are_kept(self) -> None:
         names = frozenset([b"received", b"empty"])
         for exclude in False, True:
