@@ -38,6 +38,7 @@ _ATOM = rb"!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~"
 _TAG_WORD = re.compile(rb"[" + _ATOM.replace(b"+", b"") + rb"\]]+")
 _ATOM_WORD = re.compile(rb"[" + _ATOM + rb"]+")
 _ASTRING_WORD = re.compile(rb"[" + _ATOM + rb"\]]+")
+_DOTTED_WORD = re.compile(rb"[A-Za-z0-9.]+")
 _LIST_WORD = re.compile(rb"[" + _ATOM + rb"\]%*]+")
 #: Octets above 127 are let in: clients send UTF-8 this way (RFC 9051 allows it).
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n\0]++|\\["\\])*+)"')
@@ -161,6 +162,10 @@ class Scanner:
     def keyword(self) -> str:
         """An atom that is a word of the protocol, in upper case."""
         return self._expect(_ATOM_WORD, "a word").decode("ascii").upper()
+
+    def word(self) -> str:
+        """Letters, digits and dots (``RFC822.SIZE``), in upper case."""
+        return self._expect(_DOTTED_WORD, "a word").decode("ascii").upper()
 
     def string(self) -> bytes:
         """A quoted string or a literal: what it stands for."""
@@ -369,11 +374,16 @@ def string(value: bytes) -> bytes:
     return b"{%d}\r\n%b" % (len(value), value)
 
 
+def astring(value: bytes) -> bytes:
+    """*value* bare where that is possible, else as :func:`string` has it."""
+    if _ATOM_WORD.fullmatch(value) is None or value.upper() == b"NIL":
+        return string(value)
+    return value
+
+
 def mailbox_name(name: str) -> bytes:
-    """A mailbox's name as an astring: INBOX bare, others as they need."""
-    encoded = utf7.encode(name)
-    bare = _ATOM_WORD.fullmatch(encoded) is not None and encoded.upper() != b"NIL"
-    return encoded if bare else quoted(encoded)
+    """A mailbox's name in modified UTF-7: INBOX bare, others as they need."""
+    return astring(utf7.encode(name))
 
 
 class _FlagTexts(dict[Flags, bytes]):

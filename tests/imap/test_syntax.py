@@ -215,7 +215,10 @@ class TableTests(SynchronousTestCase):
             scanner.string()
             scanner.end()
 
-        whole = b'a APPEND {6+}\r\nQ&-A a (\\Seen $x) "17-Jul-1996 02:44:25 -0700" {2}\r\nhi'
+        whole = (
+            b"a APPEND {6+}\r\nQ&-A a (\\Seen $x)"
+            b' "17-Jul-1996 02:44:25 -0700" {2}\r\nhi'
+        )  # fmt: skip
         command(Scanner(whole))
         for stop in range(len(whole)):
             with self.assertRaises(SyntaxFault, msg=repr(whole[:stop])):
