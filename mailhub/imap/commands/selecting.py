@@ -1,0 +1,135 @@
+"""Commands that open, close and clean a mailbox: SELECT, CLOSE, EXPUNGE, ..."""
+
+from __future__ import annotations
+
+from ...errors import ReadOnlyMailbox
+from ...mail.mailbox import MailboxStatus
+from .. import responses
+from ..numset import NumberSet
+from ..session import Conversation, Mailbox, Session, State
+from ..syntax import Scanner
+from ..view import View
+
+
+async def select(talk: Conversation, scanner: Scanner) -> bytes:
+    """SELECT (RFC 3501, section 6.3.1).
+
+    Request:  ``select = "SELECT" SP mailbox``
+    Response: FLAGS, EXISTS, RECENT, UNSEEN, PERMANENTFLAGS, UIDVALIDITY, UIDNEXT.
+    """
+    return await _open(talk, scanner, read_only=False)
+
+
+async def examine(talk: Conversation, scanner: Scanner) -> bytes:
+    """EXAMINE (RFC 3501, section 6.3.2).
+
+    Request:  ``examine = "EXAMINE" SP mailbox``
+    Response: as SELECT; no message loses ``\\Recent`` by it.
+    """
+    return await _open(talk, scanner, read_only=True)
+
+
+async def _open(talk: Conversation, scanner: Scanner, *, read_only: bool) -> bytes:
+    session = talk.session
+    scanner.space()
+    name = scanner.mailbox()
+    scanner.end()
+    # Whatever comes of it, the mailbox before is closed (section 6.3.1).
+    session.deselect()
+    mailbox = await session.account.open(name, read_only)
+    session.open(mailbox, talk.watch(mailbox))
+    try:
+        status = await mailbox.status()
+        view = await _view_of(mailbox)
+        session.select(view)
+    finally:
+        if session.state is not State.SELECTED:
+            session.deselect()
+    _describe(talk, view, status)
+    return responses.EXAMINED if view.read_only else responses.SELECTED
+
+
+async def _view_of(mailbox: Mailbox) -> View:
+    # Claimed first: what arrives in between is recent here and maybe elsewhere,
+    # which is better than nowhere.
+    recent_from = await mailbox.claim_recent()
+    view = View(await mailbox.changes(0), read_only=mailbox.read_only)
+    view.claim_recent(recent_from)
+    return view
+
+
+def _describe(talk: Conversation, view: View, status: MailboxStatus) -> None:
+    talk.send(responses.flags(view.keywords))
+    talk.send(responses.exists(len(view), len(view.recent)))
+    unseen = view.first_unseen
+    if unseen is not None:
+        talk.send(responses.unseen(unseen))
+    talk.send(responses.permanent_flags(view.keywords, read_only=view.read_only))
+    talk.send(responses.uid_facts(status, view.last_uid))
+
+
+async def close(talk: Conversation, scanner: Scanner) -> None:
+    """CLOSE (RFC 3501, section 6.4.2).
+
+    Request:  ``"CLOSE"``
+    Response: none besides OK; messages flagged ``\\Deleted`` go without a word.
+    """
+    scanner.end()
+    session = talk.session
+    try:
+        if not session.view.read_only:
+            await _expunge(session)
+    finally:
+        session.deselect()
+
+
+async def unselect(talk: Conversation, scanner: Scanner) -> None:
+    """UNSELECT (RFC 3691, section 2).
+
+    Request:  ``"UNSELECT"``
+    Response: none besides OK; nothing is expunged.
+    """
+    scanner.end()
+    talk.session.deselect()
+
+
+async def expunge(talk: Conversation, scanner: Scanner) -> None:
+    """EXPUNGE (RFC 3501, section 6.4.3).
+
+    Request:  ``"EXPUNGE"``
+    Response: untagged EXPUNGE for each.
+    """
+    scanner.end()
+    talk.send(await _expunge(talk.session))
+
+
+async def uid_expunge(talk: Conversation, scanner: Scanner) -> None:
+    """UID EXPUNGE (RFC 4315, section 2.1).
+
+    Request:  ``"UID EXPUNGE" SP sequence-set``
+    Response: untagged EXPUNGE for each.
+    """
+    scanner.space()
+    numbers = scanner.sequence_set()
+    scanner.end()
+    talk.send(await _expunge(talk.session, numbers))
+
+
+async def _expunge(session: Session, numbers: NumberSet | None = None) -> bytes:
+    """Expunge what is flagged ``\\Deleted``, of the UIDs *numbers* if given.
+
+    The view catches up first, so that flags which another session has just set
+    count.  -> what that tells; the command's own updates tell what has gone.
+    """
+    view = session.view
+    if view.read_only:
+        raise ReadOnlyMailbox("EXPUNGE of a mailbox opened for reading")
+    session.stale = True
+    told = await session.catch_up(expunges=True)
+    deleted = view.deleted()
+    if numbers is not None:
+        named = set(view.uids_at(view.places(numbers, by_uid=True)))
+        deleted = [uid for uid in deleted if uid in named]
+    if deleted:
+        view.vanished += await session.mailbox.expunge(deleted)
+    return told
