@@ -1,0 +1,1 @@
+"""What is acknowledged is never lost: kills, power losses, and proof of the proof."""

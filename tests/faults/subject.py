@@ -1,0 +1,174 @@
+"""The server under test: a real ``twistd -n mailhub`` with a store on disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HOST = "127.0.0.1"
+USERS = ("one@example.org", "two@example.org", "three@example.org")
+PASSWORD = "correct horse battery"
+#: Seconds for a start, far beyond what it takes.
+START_TIMEOUT = 30
+#: What a program's start-up has to be recorded for: every way to change a file.
+TRACED = (
+    "openat,write,pwrite64,pwritev,fsync,fdatasync,rename,renameat,renameat2,"
+    "link,linkat,unlink,unlinkat,mkdir,mkdirat,ftruncate"
+)
+
+CONFIGURATION = """\
+[server]
+data = "{data}"
+host_name = "mx.example.org"
+
+[listen]
+smtp = "127.0.0.1:{ports.smtp}"
+imap = "127.0.0.1:{ports.imap}"
+submission = []
+submissions = []
+lmtp = []
+pop3 = []
+pop3s = []
+imaps = []
+"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the server listens."""
+
+    smtp: int
+    imap: int
+
+
+def free_ports() -> Ports:
+    """Ports that nobody listens on now."""
+    with socket.socket() as one, socket.socket() as two:
+        one.bind((HOST, 0))
+        two.bind((HOST, 0))
+        return Ports(one.getsockname()[1], two.getsockname()[1])
+
+
+class Subject:
+    """A server whose life the test holds in its hands.
+
+    :param folder: everything it writes is below this.
+    :param without: what of its promises is taken out, see :mod:`.broken`.
+    """
+
+    def __init__(self, folder: Path, without: str | None = None) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.ports = free_ports()
+        self._without = without
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pid = 0
+        self._configuration = folder / "mailhub.toml"
+        self._configuration.write_text(
+            CONFIGURATION.format(data=self.data, ports=self.ports)
+        )
+
+    def set_up(self) -> None:
+        """Make the accounts, with the command that people use."""
+        for user in USERS:
+            subprocess.run(
+                [
+                    sys.executable, "-m", "mailhub.cli.main",
+                    "--config", self._configuration,
+                    "user", "add", user, "--password-stdin",
+                ],
+                input=PASSWORD.encode(), check=True, env=self._environment(),
+                cwd=self.folder, stdout=subprocess.DEVNULL,
+            )
+
+    def start(self, trace: Path | None = None) -> float:
+        """-> seconds until it greets on every port.
+
+        :param trace: a file that strace(1) writes every change of a file to.
+        """
+        arguments = ["-n", "--pidfile=", "mailhub", "--config", self._configuration]
+        if self._without is None:
+            command = [Path(sys.executable).parent / "twistd", *arguments]
+        else:
+            command = [
+                sys.executable, "-m", "tests.faults.broken", self._without, *arguments
+            ]
+        if trace is not None:
+            command = [*strace(trace), *command]
+        began = time.monotonic()
+        with open(self.folder / "log", "ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self._environment(), cwd=self.folder,
+            )
+        for port in (self.ports.smtp, self.ports.imap):
+            self._wait_for(port)
+        self._pid = self._process.pid if trace is None else child_of(self._process.pid)
+        return time.monotonic() - began
+
+    def _wait_for(self, port: int) -> None:
+        end = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < end:
+            try:
+                with socket.create_connection((HOST, port), timeout=5) as connection:
+                    if connection.recv(1):
+                        return
+            except OSError:
+                time.sleep(0.01)
+            if self._process is not None and self._process.poll() is not None:
+                break
+        self.kill()
+        log = (self.folder / "log").read_text(errors="replace")
+        raise RuntimeError(f"the server did not start:\n{log[-4000:]}")
+
+    def kill(self) -> None:
+        """``kill -9``, and return after it is dead."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end, and return after it has."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        os.kill(self._pid or process.pid, number)
+        try:
+            process.wait(START_TIMEOUT)
+        finally:
+            # Without effect on one that has ended.
+            process.kill()
+            process.wait()
+            self._pid = 0
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def strace(output: Path) -> list[str]:
+    """The command that records what the command after it does to files.
+
+    :raises FileNotFoundError: there is no strace(1) here.
+    """
+    program = shutil.which("strace")
+    if program is None:
+        raise FileNotFoundError("strace")
+    return [
+        program, "-f", "--seccomp-bpf", "-y", "-s", "0", "-e", f"trace={TRACED}",
+        "-e", "signal=none", "-o", str(output), "--",
+    ]
+
+
+def child_of(pid: int) -> int:
+    """The one child process of *pid*."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[0])

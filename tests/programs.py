@@ -1,0 +1,34 @@
+"""Programs of others that tests drive: mail clients, strace(1)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from unittest import SkipTest
+
+#: The Debian packages of the programs, for the message that one is missing.
+PACKAGES = {
+    "curl": "curl",
+    "fetchmail": "fetchmail",
+    "mbsync": "isync",
+    "mutt": "mutt",
+    "nc": "netcat-openbsd",
+    "openssl": "openssl",
+    "strace": "strace",
+    "swaks": "swaks",
+}
+
+
+def require(program: str) -> str:
+    """The path of *program*.
+
+    Without it a test is skipped, with the reason; where ``CI`` says that everything
+    has to be there, it fails.
+    """
+    path = shutil.which(program)
+    if path is not None:
+        return path
+    reason = f"needs {program}: apt-get install {PACKAGES[program]}"
+    if os.environ.get("CI") == "true":
+        raise AssertionError(reason)
+    raise SkipTest(reason)
