@@ -336,14 +336,20 @@ class Connection(Protocol):
         self._conversation = self.serve()
         self._resume()
 
-    def _resume(self, _: object = None) -> None:
-        """Run the conversation until it waits for something again."""
+    def _resume(self, result: object = None) -> None:
+        """Run the conversation until it waits for something again.
+
+        A ``Deferred`` hands over its failure here; its value it keeps.
+        """
         if self._running or self._conversation is None:
             return
         self._running = True
         self._waiting = None
         try:
-            waiting = self._conversation.send(None)
+            if isinstance(result, Failure):
+                waiting = result.throwExceptionIntoGenerator(self._conversation)
+            else:
+                waiting = self._conversation.send(None)
         except StopIteration:
             self._conclude(None)
         except Disconnected:

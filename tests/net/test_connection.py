@@ -75,6 +75,12 @@ class Talk(Connection):
             except InputBeforeTLS:
                 return False
             return True
+        elif word == b"careful":
+            self.pending = Deferred()
+            try:
+                line = await self.pending
+            except LookupError:
+                line = b"not found"
         elif word == b"bug":
             raise ZeroDivisionError("a bug")
         elif word == b"much":
@@ -313,6 +319,13 @@ class EndingTests(ConversationCase):
         self.assertEqual(self.said(wire), b"421 FAULT\r\n")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(connection.seen, [b"bug"])
+
+    def test_the_failure_of_a_deferred_is_raised_where_it_is_awaited(self) -> None:
+        connection, wire = self.connect()
+        connection.dataReceived(b"careful\r\nnext\r\n")
+        self.said(wire)
+        connection.pending.errback(LookupError())
+        self.assertEqual(self.said(wire), b"not found\r\nnext\r\n")
 
     def test_a_peer_that_goes_during_work_ends_it_after_the_work(self) -> None:
         connection, wire = self.connect()
