@@ -53,6 +53,8 @@ class Envelope:
     :ivar one_by_one: recipients may fail singly after the data (LMTP, RFC 2033);
         else the message is accepted for all of them or for none.
     :ivar trace: header lines this server puts on top (``Received:``), CRLF-ended.
+    :ivar routes: what the avatar decided for each recipient, to be used when the
+        message is there; nobody else looks at it.
     """
 
     id: str
@@ -63,3 +65,4 @@ class Envelope:
     recipients: list[Address] = field(default_factory=list)
     one_by_one: bool = False
     trace: bytes = b""
+    routes: dict[Address, object] = field(default_factory=dict, repr=False)

@@ -1,0 +1,97 @@
+"""What checks say, and the row of checks that a message passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import MailError
+from ..mail.address import Address
+from ..mail.envelope import Envelope, Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check thinks.
+
+    :ivar refusal: why the mail is not taken, or ``None``.
+    :ivar header: header lines to put on top of it, CRLF-ended; may be empty.
+    """
+
+    refusal: MailError | None = None
+    header: bytes = b""
+
+
+#: Nothing against it.
+ACCEPT = Verdict()
+
+
+def refuse(error: MailError) -> Verdict:
+    """The verdict that refuses with *error*."""
+    return Verdict(refusal=error)
+
+
+class Pipeline:
+    """Checks in their order, asked at each of the four moments.
+
+    The first refusal ends a moment.  Header lines that checks ask for gather in
+    the envelope's trace, so that nothing about a transaction is kept here.
+
+    :param checks: objects that provide :class:`mailhub.interfaces.ICheck`.
+    """
+
+    def __init__(self, checks: Sequence[Any] = ()) -> None:
+        self.checks = tuple(checks)
+
+    async def sender(self, envelope: Envelope) -> None:
+        """The moments ``connection`` and ``sender``, before MAIL is answered.
+
+        :raises MailError: a check's refusal; likewise below.
+        """
+        peer: Peer = envelope.peer
+        for check in self.checks:
+            self._note(envelope, await check.connection(peer))
+        for check in self.checks:
+            self._note(envelope, await check.sender(envelope))
+
+    async def recipient(self, envelope: Envelope, address: Address) -> None:
+        """Before RCPT is answered."""
+        for check in self.checks:
+            self._note(envelope, await check.recipient(envelope, address))
+
+    async def message(self, envelope: Envelope, content: Any) -> None:
+        """Before the message is stored."""
+        for check in self.checks:
+            self._note(envelope, await check.message(envelope, content))
+
+    def _note(self, envelope: Envelope, verdict: Verdict) -> None:
+        if verdict.refusal is not None:
+            raise verdict.refusal
+        if verdict.header:
+            envelope.trace = verdict.header + envelope.trace
+
+
+class Indifferent:
+    """A check that accepts at every moment: the base of those that mind one.
+
+    :cvar name: see :class:`mailhub.interfaces.ICheck`.
+    """
+
+    name = "indifferent"
+
+    async def connection(self, peer: Peer) -> Verdict:
+        """Accepts."""
+        return ACCEPT
+
+    async def sender(self, envelope: Envelope) -> Verdict:
+        """Accepts."""
+        return ACCEPT
+
+    async def recipient(self, envelope: Envelope, address: Address) -> Verdict:
+        """Accepts."""
+        return ACCEPT
+
+    async def message(self, envelope: Envelope, content: Any) -> Verdict:
+        """Accepts."""
+        return ACCEPT

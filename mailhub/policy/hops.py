@@ -1,0 +1,39 @@
+"""The check against mail that goes round in circles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.interface import implementer
+
+from ..errors import RoutingLoop
+from ..interfaces import ICheck
+from ..mail.envelope import Envelope
+from .check import ACCEPT, Indifferent, Verdict, refuse
+from .header import read_header
+
+#: ``Received:`` fields of a message.  RFC 5321, section 6.3, finds 100 normal and
+#: leaves the number open; Postfix draws the line here, and each round of a loop
+#: costs everybody on the way.
+MAX_HOPS = 50
+
+
+@implementer(ICheck)
+class HopLimit(Indifferent):
+    """Refuses a message that has been through too many servers.
+
+    :param most: ``Received:`` fields it may have when it arrives.
+    """
+
+    name = "hops"
+
+    def __init__(self, most: int = MAX_HOPS) -> None:
+        self.most = most
+
+    async def message(self, envelope: Envelope, content: Any) -> Verdict:
+        """Count the fields of the header (RFC 5321, section 6.3)."""
+        header = b"\n" + (await read_header(content)).lower()
+        hops = header.count(b"\nreceived:")
+        if hops > self.most:
+            return refuse(RoutingLoop(f"{hops} servers passed it on"))
+        return ACCEPT

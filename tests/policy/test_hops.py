@@ -1,0 +1,90 @@
+"""Mail that has been through too many servers."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from mailhub.errors import Refused, RoutingLoop
+from mailhub.interfaces import ICheck
+from mailhub.policy.header import MAX_HEADER, read_header
+from mailhub.policy.hops import MAX_HOPS, HopLimit
+from mailhub.store.content import BytesContent
+
+from .test_check import envelope
+
+HOP = b"Received: from a by b;\r\n\tMon, 1 Jan 2024 00:00:00 +0000\r\n"
+
+
+class Counted(BytesContent):
+    """Counts the octets that were read."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.read_octets = 0
+
+    async def read(self, start, stop):
+        piece = self.data[start:stop]
+        self.read_octets += len(piece)
+        return piece
+
+
+class HopLimitTests(TestCase):
+    """RFC 5321, section 6.3 (attack: mail loop)."""
+
+    async def verdict(self, message):
+        return await HopLimit().message(envelope(), BytesContent(message))
+
+    def test_it_is_a_check(self):
+        self.assertTrue(verifyObject(ICheck, HopLimit()))
+
+    async def test_as_many_hops_as_allowed_pass(self):
+        message = HOP * MAX_HOPS + b"Subject: x\r\n\r\n" + HOP * 9
+        self.assertIsNone((await self.verdict(message)).refusal)
+
+    async def test_one_more_is_a_loop(self):
+        refusal = (await self.verdict(HOP.upper() * (MAX_HOPS + 1))).refusal
+        self.assertIsInstance(refusal, RoutingLoop)
+
+    async def test_a_long_header_is_counted_to_its_end(self):
+        message = b"X: " + b"y" * 1_000_000 + b"\r\n" + HOP * (MAX_HOPS + 1) + b"\r\n"
+        refusal = (await self.verdict(message)).refusal
+        self.assertIsInstance(refusal, RoutingLoop)
+
+    async def test_a_message_without_a_header_has_no_hops(self):
+        for message in (b"", b"\r\n" + HOP * 99, b"\n" + HOP * 99):
+            self.assertIsNone((await self.verdict(message)).refusal)
+
+
+class ReadHeaderTests(TestCase):
+    """The header alone, from however large a message."""
+
+    async def check(self, message, header):
+        self.assertEqual(await read_header(BytesContent(message)), header)
+
+    async def test_the_header_ends_before_the_empty_line(self):
+        await self.check(b"A: 1\r\nB: 2\r\n\r\nbody\r\n\r\n", b"A: 1\r\nB: 2\r\n")
+        await self.check(b"A: 1\n\nbody", b"A: 1\n")
+        await self.check(b"A: 1\r\n", b"A: 1\r\n")
+        await self.check(b"\r\nbody", b"")
+        await self.check(b"\r\nbody\r\n\r\nmore", b"")
+        await self.check(b"", b"")
+
+    async def test_an_end_at_any_place_is_found(self):
+        for length in range(16_370, 16_390):
+            header = b"A: " + b"x" * length + b"\r\n"
+            await self.check(header + b"\r\nbody", header)
+
+    async def test_the_body_of_a_large_message_is_not_read(self):
+        content = Counted(b"A: 1\r\n\r\n" + b"x" * 5_000_000)
+        await read_header(content)
+        self.assertLess(content.read_octets, 20_000)
+
+    async def test_a_header_over_the_limit_is_refused(self):
+        for over in (0, 1):
+            content = BytesContent(b"A: " + b"x" * (MAX_HEADER - 5 + over) + b"\r\n")
+            if over:
+                with self.assertRaises(Refused):
+                    await read_header(content)
+            else:
+                self.assertEqual(len(await read_header(content)), MAX_HEADER)
