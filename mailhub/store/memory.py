@@ -180,7 +180,7 @@ class MemoryAccount:
         state.validities[name] = mailbox.uidvalidity
         mailbox.modseq = state.next_modseq()
         state.mailboxes[name] = mailbox
-        mailbox.announce()
+        mailbox.watchers.call()
 
     async def subscribe(self, name: str) -> None:
         self._state.subscribed.add(canonical_name(name))

@@ -11,20 +11,9 @@ from ..interfaces import IMailbox
 from ..mail.flags import FlagChange, Flags
 from ..mail.mailbox import Changes, Column, Copied, MailboxStatus
 from ..mail.query import Query
+from .memory_columns import COLUMNS
 from .memory_search import search
-from .memory_state import AccountState, MailboxState, Message, entries_of
-
-#: How a message gives each column.
-COLUMNS: dict[Column, Callable[[Message], object]] = {
-    Column.INTERNAL_DATE: lambda message: message.internal_date,
-    Column.SIZE: lambda message: message.body.content.size,
-    Column.ENVELOPE: lambda message: message.body.summary.envelope,
-    Column.BODYSTRUCTURE: lambda message: message.body.summary.bodystructure,
-    Column.BODY: lambda message: message.body.summary.body,
-    Column.HEADER: lambda message: message.body.header,
-    Column.PARTS: lambda message: message.body.summary.parts,
-    Column.CONTENT: lambda message: message.body.content,
-}
+from .memory_state import AccountState, MailboxState, entries_of, rows_of
 
 
 @implementer(IMailbox)
@@ -81,14 +70,7 @@ class MemoryMailbox:
         return self._state.claim_recent()
 
     def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
-        watchers = self._state.watchers
-        key = object()
-        watchers[key] = callback
-
-        def end() -> None:
-            watchers.pop(key, None)
-
-        return end
+        return self._state.watchers.add(callback)
 
     async def fetch(
         self, uids: Sequence[int], columns: tuple[Column, ...]
@@ -110,8 +92,8 @@ class MemoryMailbox:
         messages = state.present(uids)
         modseq = self._account.next_modseq()
         if state.change_flags(messages, change, flags, modseq):
-            state.announce()
-        return Changes(state.modseq, entries_of(messages), [])
+            state.watchers.call()
+        return Changes(state.modseq, entries_of(rows_of(messages)), [])
 
     async def copy(self, uids: Sequence[int], target: str) -> Copied:
         messages = self._state.present(uids)

@@ -6,28 +6,23 @@ first, changes afterwards, and tells the watchers last.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
-
-from twisted.logger import Logger
 
 from ..errors import OverQuota
 from ..mail.account import Account
 from ..mail.flags import DELETED, NO_FLAGS, SEEN, FlagChange, Flags, Keywords
 from ..mail.headers import header_end
 from ..mail.mailbox import Changes, Copied, Entries, MailboxStatus
+from .callbacks import Callbacks
 from .content import BytesContent
 
 if TYPE_CHECKING:
     from ..mail.summary import Summary
-
-log = Logger()
-
 
 class Body:
     """The octets of a message, kept once for all its copies."""
@@ -87,7 +82,7 @@ class MailboxState:
     order: dict[int, None] = field(default_factory=dict)
     expunged: list[tuple[int, int]] = field(default_factory=list)
     keywords: Keywords = field(default_factory=Keywords)
-    watchers: dict[object, Callable[[], object]] = field(default_factory=dict)
+    watchers: Callbacks = field(default_factory=Callbacks)
     gone: bool = False
 
     def status(self) -> MailboxStatus:
@@ -111,12 +106,12 @@ class MailboxState:
     def changes(self, since: int) -> Changes:
         """See :meth:`mailhub.interfaces.IMailbox.changes`."""
         if since <= 0:
-            return Changes(self.modseq, entries_of(self.messages.values()), [])
+            return Changes(self.modseq, entries_of(rows_of(self.messages.values())), [])
         messages = self.messages
         changed = takewhile(
             lambda uid: messages[uid].modseq > since, reversed(self.order)
         )
-        entries = entries_of([messages[uid] for uid in sorted(changed)])
+        entries = entries_of(rows_of(messages[uid] for uid in sorted(changed)))
         first = bisect_right(self.expunged, since, key=lambda pair: pair[0])
         vanished = sorted(uid for _, uid in self.expunged[first:])
         return Changes(self.modseq, entries, vanished)
@@ -174,14 +169,6 @@ class MailboxState:
         self.recent = 0
         return first
 
-    def announce(self) -> None:
-        """Tell the watchers; the fault of one is not the others' fault."""
-        for callback in tuple(self.watchers.values()):
-            try:
-                callback()
-            except Exception:
-                log.failure("a watcher of {name!r} failed", name=self.name)
-
 
 @dataclass(slots=True, eq=False)
 class AccountState:
@@ -227,7 +214,7 @@ class AccountState:
         del self.mailboxes[mailbox.name]
         self.used -= mailbox.size
         mailbox.gone = True
-        mailbox.announce()
+        mailbox.watchers.call()
 
     def check_room(self, octets: int) -> None:
         """
@@ -251,7 +238,7 @@ class AccountState:
         ]
         uids = mailbox.add(spelled, self.next_modseq())
         self.used += octets
-        mailbox.announce()
+        mailbox.watchers.call()
         return Copied(mailbox.uidvalidity, [], uids)
 
     def copy(self, messages: list[Message], target: MailboxState) -> Copied:
@@ -271,9 +258,9 @@ class AccountState:
         modseq = self.next_modseq()
         uids = source.remove(messages, modseq)
         new_uids = target.add(new, modseq)
-        source.announce()
+        source.watchers.call()
         if target is not source:
-            target.announce()
+            target.watchers.call()
         return Copied(target.uidvalidity, uids, new_uids)
 
     def expunge(
@@ -289,7 +276,7 @@ class AccountState:
             return []
         self.used -= sum(message.body.content.size for message in messages)
         gone = mailbox.remove(messages, self.next_modseq())
-        mailbox.announce()
+        mailbox.watchers.call()
         return gone
 
 
@@ -298,12 +285,17 @@ def as_new(message: Message) -> NewMessage:
     return message.body, message.flags, message.internal_date
 
 
-def entries_of(messages: Iterable[Message]) -> Entries:
-    """*messages*, which are in UID order, as parallel arrays."""
-    messages = list(messages)
+def entries_of(rows: Iterable[tuple[int, int, Flags]]) -> Entries:
+    """UID, modseq and flags of messages, in UID order, as parallel arrays."""
+    entries = Entries()
     interned: dict[Flags, Flags] = {NO_FLAGS: NO_FLAGS}
-    return Entries(
-        array("I", [message.uid for message in messages]),
-        array("Q", [message.modseq for message in messages]),
-        [interned.setdefault(m.flags, m.flags) for m in messages],
-    )
+    for uid, modseq, flags in rows:
+        entries.uids.append(uid)
+        entries.modseqs.append(modseq)
+        entries.flags.append(interned.setdefault(flags, flags))
+    return entries
+
+
+def rows_of(messages: Iterable[Message]) -> Iterator[tuple[int, int, Flags]]:
+    """What :func:`entries_of` takes, of *messages* in UID order."""
+    return ((message.uid, message.modseq, message.flags) for message in messages)
