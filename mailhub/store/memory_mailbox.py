@@ -12,7 +12,6 @@ from ..mail.flags import FlagChange, Flags
 from ..mail.mailbox import Changes, Column, Copied, MailboxStatus
 from ..mail.query import Query
 from .memory_columns import COLUMNS
-from .memory_search import search
 from .memory_state import AccountState, MailboxState, entries_of, rows_of
 
 
@@ -109,4 +108,7 @@ class MemoryMailbox:
         return self._account.expunge(self._writable, uids, deleted_only)
 
     async def search(self, query: Query) -> list[int]:
-        return search(self._state.messages.values(), query)
+        from ..mail.matching import compile_query
+
+        match = compile_query(query).match
+        return [uid for uid, message in self._state.messages.items() if match(message)]

@@ -22,7 +22,9 @@ from .callbacks import Callbacks
 from .content import BytesContent
 
 if TYPE_CHECKING:
+    from ..mail.mime import Part
     from ..mail.summary import Summary
+
 
 class Body:
     """The octets of a message, kept once for all its copies."""
@@ -31,17 +33,17 @@ class Body:
         self.content = BytesContent(data)
 
     @cached_property
-    def summary(self) -> Summary:
-        """What FETCH shows of it, worked out when it is first asked for."""
-        from ..mail.summary import summarise
-
-        return summarise(self.content.data)
-
-    @property
     def header(self) -> bytes:
         """The header with the empty line that ends it."""
         data = self.content.data
         return data[: header_end(data)]
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What FETCH shows of it, worked out when it is first asked for."""
+        from ..mail.summary import summarise
+
+        return summarise(b"", self.content.data)
 
 
 @dataclass(slots=True)
@@ -53,6 +55,33 @@ class Message:
     flags: Flags
     internal_date: int
     body: Body
+
+    # What a search looks at (``mailhub.mail.matching.Candidate``).
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return self.body.content.size
+
+    @property
+    def sent(self) -> int | None:
+        """The day of the Date: field, in days since 1970-01-01."""
+        return self.body.summary.sent
+
+    @property
+    def header(self) -> bytes:
+        """The header with the empty line that ends it."""
+        return self.body.header
+
+    @property
+    def parts(self) -> Part:
+        """The tree of its parts."""
+        return self.body.summary.parts
+
+    @property
+    def content(self) -> bytes:
+        """Its octets."""
+        return self.body.content.data
 
 
 #: A message that is to be stored: body, flags, internal date.

@@ -32,7 +32,6 @@ from ..mail.mailbox import (
 from ..mail.query import Query
 from .callbacks import Callbacks
 from .memory_columns import COLUMNS
-from .memory_search import search
 from .memory_state import Body, Message, entries_of
 
 #: Messages of a mailbox whose octets are kept for the next question.
@@ -190,7 +189,11 @@ class VirtualMailbox:
 
     async def search(self, query: Query) -> list[int]:
         await self._refresh()
-        return search(await self._messages(tuple(self._seen)), query)
+        from ..mail.matching import compile_query
+
+        match = compile_query(query).match
+        messages = await self._messages(tuple(self._seen))
+        return [message.uid for message in messages if match(message)]
 
     async def set_flags(
         self, uids: Sequence[int], change: FlagChange, flags: Flags

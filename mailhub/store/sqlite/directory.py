@@ -87,7 +87,7 @@ class Directory:
                 address, password, quota,
             )
             for name, use in ((INBOX, None), *SPECIAL_MAILBOXES.items()):
-                make_mailbox(self._connection, account_id, name, use, self._now)
+                make_mailbox(self._connection, account_id, name, use, self._now())
                 self._changes(
                     "insert into subscription values (?, ?)", account_id, name
                 )

@@ -8,8 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...errors import LocalFault, NotPermitted, StorageFull
@@ -39,6 +38,7 @@ create table setting (
     name text primary key,
     value integer not null
 ) without rowid;
+insert into setting values ('uidvalidity', 0);
 create table domain (
     name text primary key
 ) without rowid;
@@ -67,14 +67,112 @@ create table mailbox (
     unseen integer not null default 0,
     size integer not null default 0,
     recent_from integer not null default 1,
+    flag_changes integer not null default 0,
     unique (account_id, name)
 );
+-- The highest UIDVALIDITY of a name that a mailbox had and has no more.
+create table former_name (
+    account_id integer not null,
+    name text not null,
+    uidvalidity integer not null,
+    primary key (account_id, name)
+) without rowid;
 create table subscription (
     account_id integer not null,
     name text not null,
     primary key (account_id, name)
 ) without rowid;
-insert into setting values ('uidvalidity', 0);
+-- Keywords of a mailbox in the spelling that came first.
+create table keyword (
+    account_id integer not null,
+    mailbox_id integer not null,
+    spelling text not null,
+    primary key (account_id, mailbox_id, spelling)
+) without rowid;
+-- Sets of keywords that messages carry; a number never means another set.
+create table keyword_set (
+    keyword_set_id integer primary key autoincrement,
+    account_id integer not null,
+    keywords text not null,
+    unique (account_id, keywords)
+);
+-- Thin rows in reading order.  flags: see flagbits.py.
+create table message (
+    account_id integer not null,
+    mailbox_id integer not null,
+    uid integer not null,
+    modseq integer not null,
+    flags integer not null,
+    internal_date integer not null,
+    size integer not null,
+    item_id integer not null,
+    primary key (account_id, mailbox_id, uid)
+) without rowid;
+-- UIDs that have gone, as inclusive ranges.
+create table vanished (
+    account_id integer not null,
+    mailbox_id integer not null,
+    modseq integer not null,
+    first_uid integer not null,
+    last_uid integer not null,
+    primary key (account_id, mailbox_id, modseq, first_uid)
+) without rowid;
+-- The latest changes of flags: a ring per mailbox (see history.py).
+create table flag_change (
+    account_id integer not null,
+    mailbox_id integer not null,
+    slot integer not null,
+    modseq integer not null,
+    first_uid integer not null,
+    last_uid integer not null,
+    primary key (account_id, mailbox_id, slot)
+) without rowid;
+-- What one delivery or append brought, shared by its copies.
+create table item (
+    item_id integer primary key,
+    blob_id integer not null,
+    sent integer,
+    prefix blob not null,
+    envelope blob not null,
+    bodystructure blob not null,
+    body blob not null
+);
+create table header (
+    item_id integer primary key,
+    header blob not null,
+    parts blob not null
+);
+-- Content, once however often it came; data is null where a file holds it.
+create table blob (
+    blob_id integer primary key,
+    digest blob not null unique,
+    size integer not null,
+    data blob
+);
+-- References beyond the first; most items and blobs have no row here.
+create table shared_item (
+    item_id integer primary key,
+    extra integer not null
+);
+create table shared_blob (
+    blob_id integer primary key,
+    extra integer not null
+);
+-- What purge.py has still to do: references that were dropped, mailboxes that
+-- were deleted, files that no row points to.
+create table garbage (
+    garbage_id integer primary key,
+    item_id integer not null,
+    since integer not null
+);
+create table doomed_mailbox (
+    account_id integer not null,
+    mailbox_id integer not null,
+    primary key (account_id, mailbox_id)
+) without rowid;
+create table doomed_file (
+    digest blob primary key
+) without rowid;
 """
 
 #: What SQLite raises where a statement of ours is wrong.
@@ -183,9 +281,7 @@ def storage_faults() -> Iterator[None]:
         raise kind(str(error)) from error
 
 
-def next_uidvalidity(
-    connection: sqlite3.Connection, now: Callable[[], float] = time.time
-) -> int:
+def next_uidvalidity(connection: sqlite3.Connection, now: float) -> int:
     """A UIDVALIDITY that no mailbox of this store ever had.
 
     The clock takes part so that it also grows beyond what a store had that was
@@ -194,6 +290,6 @@ def next_uidvalidity(
     [value] = connection.execute(
         "update setting set value = max(value + 1, ?) where name = 'uidvalidity'"
         " returning value",
-        (min(int(now()), _LATEST),),
+        (min(int(now), _LATEST),),
     ).fetchone()
     return int(value)
