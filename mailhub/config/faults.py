@@ -16,8 +16,8 @@ _SHOWN = 60
 class Fault:
     """One thing that is wrong with a configuration.
 
-    :ivar origin: the file, or the environment variable.
-    :ivar line: in the file; ``None`` for a variable.
+    :ivar origin: the file, the option or the variable; ``""`` for a default.
+    :ivar line: in the file, else ``None``.
     :ivar table: ``""`` where the file as a whole is meant.
     :ivar key: ``""`` where the table as a whole is meant.
     :ivar value: as it was given, in TOML; ``""`` where there is none.
@@ -34,8 +34,8 @@ class Fault:
         place = self.origin if self.line is None else f"{self.origin}:{self.line}"
         named = [f"[{self.table}]"] if self.table else []
         if self.key:
-            named.append(f"{self.key} = {self.value}")
-        return ": ".join([place, *([" ".join(named)] if named else []), self.expected])
+            named.append(f"{self.key} = {self.value}" if self.value else self.key)
+        return ": ".join(filter(None, (place, " ".join(named), self.expected)))
 
 
 class ConfigError(Exception):

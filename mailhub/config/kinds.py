@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os.path
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -219,13 +218,6 @@ class Endpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
-    @property
-    def family(self) -> socket.AddressFamily:
-        """The socket family it needs."""
-        if self.path:
-            return socket.AF_UNIX
-        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
-
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
@@ -280,6 +272,8 @@ class Listener:
 
 
 def _internet_endpoint(text: str) -> Endpoint | None:
+    import socket  # the mailhub command should not wait for it each time
+
     host, _, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit() and len(port) <= 5):
         return None

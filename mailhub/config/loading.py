@@ -12,7 +12,7 @@ from .faults import ConfigError, Fault, advice, shown
 from .kinds import Kind, ListOf, Unfit, quoted
 from .location import Lines
 from .schema import TABLES
-from .settings import PORTS, Config
+from .settings import PORTS, Config, Origin
 
 #: Names the configuration file where no option does.
 FILE_VARIABLE = "MAILHUB_CONFIG"
@@ -73,8 +73,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
-        #: Where a setting was made, and as what: origin, line, value.
-        self._made: dict[tuple[str, str], tuple[str, int | None, str]] = {}
+        self._origins: dict[tuple[str, str], Origin] = {}
         self._faults: list[Fault] = []
 
     def config(self, path: str | None, folder: str) -> Config:
@@ -89,12 +88,12 @@ class _Reading:
         config = Config(
             **{name: TABLES[name].holder(**self._values[name]) for name in TABLES},
             source=path,
+            origins=self._origins,
         )
         wrong = {(fault.table, fault.key) for fault in self._faults}
         for table, key, expected in _contradictions(config):
             if (table, key) not in wrong:
-                origin, line, value = self._made[table, key]
-                self._faults.append(Fault(origin, line, table, key, value, expected))
+                self._faults.append(config.fault(table, key, expected))
         if self._faults:
             raise ConfigError(sorted(self._faults, key=lambda fault: fault.line or 0))
         return config
@@ -151,7 +150,7 @@ class _Reading:
         if setting is None:
             self._faults.append(_unknown(path, line, table, key, shown(value)))
             return
-        self._made[table, key] = (path, line, shown(value))
+        self._origins[table, key] = Origin(path, line, shown(value))
         misfits = list(_misfits(setting.kind, value, folder))
         if not misfits:
             self._values[table][key] = setting.kind.read(value, folder)
@@ -180,7 +179,7 @@ class _Reading:
             self._faults.append(_unknown(origin, None, table, key, value))
             return
         kind = TABLES[table].settings[key].kind
-        self._made[table, key] = (origin, None, value)
+        self._origins[table, key] = Origin(origin, None, value)
         self._faults = [f for f in self._faults if (f.table, f.key) != (table, key)]
         expected = ""
         for meaning in _meanings(kind, text):

@@ -216,7 +216,8 @@ _MAIL = {
     "postmaster": Setting(
         address(),
         "Who gets mail for postmaster@ and abuse@ of every domain here, where no such"
-        " user or alias exists (RFC 5321, section 4.5.1).",
+        " user or alias exists (RFC 5321, section 4.5.1).  Empty: the domain's first"
+        " user.",
     ),
     "plus_separator": Setting(
         Text(

@@ -7,9 +7,11 @@ other packages that a table is read into.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..net.limits import Limits
+from .faults import Fault
 from .kinds import Endpoint, LoginSource
 
 #: Services in the order people read them, and their ports: for one person's
@@ -111,10 +113,25 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a setting was made, and as what.
+
+    :ivar place: a file, an option or a variable; ``""`` for a default.
+    :ivar line: in the file, else ``None``.
+    :ivar value: as it was given, in TOML.
+    """
+
+    place: str = ""
+    line: int | None = None
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of one server.
 
     :ivar source: the file they came from, ``None`` where all are defaults.
+    :ivar origins: of the settings that were made, by table and key.
     """
 
     server: Server = field(default_factory=Server)
@@ -125,3 +142,11 @@ class Config:
     mail: Mail = field(default_factory=Mail)
     store: Store = field(default_factory=Store)
     source: str | None = None
+    origins: Mapping[tuple[str, str], Origin] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def fault(self, table: str, key: str, expected: str) -> Fault:
+        """What is wrong with the setting *key* of *table*, found in its use."""
+        origin = self.origins.get((table, key), Origin())
+        return Fault(origin.place, origin.line, table, key, origin.value, expected)

@@ -1,0 +1,56 @@
+"""Who the server is: its name, and the certificate that says so."""
+
+from __future__ import annotations
+
+import os.path
+import socket
+from datetime import datetime
+
+from ..net.certificates import CertificateFault, Identity, ensure_own, read_identity
+from .faults import ConfigError
+from .kinds import Unfit, host_name
+from .settings import Config
+
+#: The server's own certificate with its key, in the data folder.
+OWN_CERTIFICATE = "self-signed.pem"
+
+
+def server_name(config: Config) -> str:
+    """What the server calls itself.
+
+    The machine's name is taken as it is: asking DNS for a better one could
+    hold up the start.
+    """
+    if config.server.host_name:
+        return config.server.host_name
+    try:
+        return str(host_name().read(socket.gethostname(), "")) or "localhost"
+    except Unfit:
+        return "localhost"
+
+
+def given_certificate(config: Config) -> Identity | None:
+    """The certificate in the files that *config* names, ``None`` if it names none.
+
+    :raises ConfigError: they cannot be used.
+    """
+    if not config.tls.certificate:
+        return None
+    try:
+        return read_identity(config.tls.certificate, config.tls.key)
+    except CertificateFault as fault:
+        key = "key" if str(fault).startswith(config.tls.key + ":") else "certificate"
+        raise ConfigError([config.fault("tls", key, str(fault))]) from None
+
+
+def certificate(config: Config, now: datetime) -> Identity:
+    """The certificate to use; one is made where none is given.
+
+    :raises ConfigError: the one that is given cannot be used.
+    :raises CertificateFault: the server's own can neither be read nor made.
+    """
+    given = given_certificate(config)
+    if given is not None:
+        return given
+    path = os.path.join(config.server.data, OWN_CERTIFICATE)
+    return ensure_own(path, [server_name(config)], now)
