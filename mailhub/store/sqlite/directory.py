@@ -9,9 +9,17 @@ from collections.abc import Callable, Iterable
 from ...errors import MailboxExists, NotPermitted
 from ...mail.account import Account, Alias
 from ...mail.mailbox import INBOX, SPECIAL_MAILBOXES
+from .change import Key
 from .mailboxes import make_mailbox
 from .schema import storage_faults, transaction
 
+_REMOVALS = (
+    "delete from account where account_id = ?",
+    "delete from mailbox where account_id = ?",
+    "delete from former_name where account_id = ?",
+    "delete from subscription where account_id = ?",
+    "delete from keyword_set where account_id = ?",
+)
 _COLUMNS = "account_id, address, password, quota, enabled"
 
 
@@ -23,6 +31,8 @@ class Directory:
 
     :param connection: from :func:`mailhub.store.sqlite.schema.connect`.
     :param now: seconds since the epoch.
+    :ivar touched: mailboxes that have gone with their accounts: their watchers
+        should be told (:func:`mailhub.store.feed.announce`) after the commit.
     """
 
     def __init__(
@@ -30,6 +40,7 @@ class Directory:
     ) -> None:
         self._connection = connection
         self._now = now
+        self.touched: set[Key] = set()
 
     def is_local_domain(self, domain: str) -> bool:
         return self._has("select 1 from domain where name = ?", domain)
@@ -94,8 +105,23 @@ class Directory:
         return Account(account_id, address, password, quota)
 
     def remove_account(self, address: str) -> bool:
+        """Its mail goes after it, in pieces (see :mod:`purge`)."""
         with transaction(self._connection):
-            return self._changes("delete from account where address = ?", address)
+            account = self.find_account(address)
+            if account is None:
+                return False
+            account_id = account.account_id
+            keys = self._rows(
+                "select account_id, mailbox_id from mailbox where account_id = ?",
+                account_id,
+            )
+            self._connection.executemany(
+                "insert into doomed_mailbox values (?, ?)", keys
+            )
+            for statement in _REMOVALS:
+                self._changes(statement, account_id)
+        self.touched.update(keys)
+        return True
 
     def set_password(self, address: str, password: str) -> bool:
         return self._changes(
@@ -111,8 +137,11 @@ class Directory:
         return self._changes("delete from alias where address = ?", address)
 
     def _rows(self, statement: str, *values: object) -> list[tuple]:
-        with storage_faults():
-            return self._connection.execute(statement, values).fetchall()
+        try:
+            with storage_faults():
+                return self._connection.execute(statement, values).fetchall()
+        except UnicodeEncodeError:  # A lone surrogate: it is in no row.
+            return []
 
     def _has(self, statement: str, *values: object) -> bool:
         return bool(self._rows(statement, *values))

@@ -68,7 +68,7 @@ def listing(connection: sqlite3.Connection, account_id: int) -> list[MailboxInfo
 
 
 def status(
-    connection: sqlite3.Connection, account_id: int, mailbox_id: int, recent_from: int
+    connection: sqlite3.Connection, key: Key, recent_from: int
 ) -> MailboxStatus:
     """See :meth:`mailhub.interfaces.IMailbox.status`.
 
@@ -78,7 +78,7 @@ def status(
     rows = connection.execute(
         "select name, uidvalidity, uidnext, modseq, messages, unseen, size,"
         " recent_from from mailbox where account_id = ? and mailbox_id = ?",
-        (account_id, mailbox_id),
+        key,
     ).fetchall()
     if not rows:
         raise NoSuchMailbox("the mailbox has been deleted")
@@ -89,11 +89,27 @@ def status(
         [[recent]] = connection.execute(
             "select count(*) from message where account_id = ? and mailbox_id = ?"
             " and uid >= ?",
-            (account_id, mailbox_id, first),
+            (*key, first),
         ).fetchall()
     return MailboxStatus(
         name, uidvalidity, uidnext, modseq, messages, unseen, recent, size
     )
+
+
+def recent_from(connection: sqlite3.Connection, key: Key) -> tuple[int, int]:
+    """-> the UID from which on messages are recent, and uidnext
+
+    :raises NoSuchMailbox: the mailbox has been deleted.
+    """
+    rows = connection.execute(
+        "select recent_from, uidnext from mailbox where account_id = ?"
+        " and mailbox_id = ?",
+        key,
+    ).fetchall()
+    if not rows:
+        raise NoSuchMailbox("the mailbox has been deleted")
+    first, uidnext = rows[0]
+    return first, uidnext
 
 
 def create(

@@ -239,7 +239,7 @@ def _make_tables(connection: sqlite3.Connection) -> None:
     # Another process may have made them while this one waited.
     [version] = connection.execute("pragma user_version").fetchone()
     if version == 0:
-        for statement in TABLES.split(";"):
+        for statement in TABLES.split(";\n"):
             connection.execute(statement)
         connection.execute(f"pragma user_version={VERSION}")
     connection.execute("commit")

@@ -1,0 +1,137 @@
+"""What a store's accounts and mailboxes work with, while it is open."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.threadpool import ThreadPool
+
+from ..feed import Announcer
+from ..watching import Listener, Poll, Watchers
+from . import schema
+from .change import Change, Key
+from .files import BlobFiles
+from .flagbits import FlagReader
+from .incoming import Intake
+from .maildrop import MaildropLocks
+from .recent import Recents
+from .schema import storage_faults
+from .upkeep import Upkeep
+from .workplace import Workplace
+from .writer import Writer
+
+T = TypeVar("T")
+
+#: Threads that make large bodies durable.  They mostly wait for the disk, which
+#: does several flushes at a time better than one after the other.
+FILE_THREADS = 4
+
+#: Milliseconds that a read may wait.  Readers wait for no writer here, but for a
+#: moment when another process recovers the database.
+_READ_PATIENCE = 250
+
+#: Octets of the database file that reading maps into memory instead of copying.
+_MAPPED = 2**31 - 65_536
+
+
+class Access:
+    """An open store: one connection to read on the reactor, the writer, the feed.
+
+    :param path: the data directory.
+    :param reactor: provides ``IReactorThreads``, ``IReactorTime``,
+        ``IReactorFDSet``.
+    :param now: seconds since the epoch.
+    :raises NotPermitted: this program cannot serve the store.
+    :raises LocalFault: it cannot be opened now.
+    """
+
+    def __init__(self, path: str, reactor: Any, now: Callable[[], float]) -> None:
+        self.workplace = Workplace(path)
+        self.watchers = Watchers()
+        self.locks = MaildropLocks(self.workplace.run)
+        self.reactor = reactor
+        self._now = now
+        with storage_faults():
+            self.workplace.open()
+            self.files = BlobFiles(self.workplace.blobs, self.workplace.temporary)
+            self.files.prepare()
+            self._connection = schema.connect(self.workplace.database, create=True)
+            self._connection.execute(f"pragma busy_timeout={_READ_PATIENCE}")
+            self._connection.execute(f"pragma mmap_size={_MAPPED}")
+            self._listener = Listener(self.workplace.run, self.watchers, reactor)
+        self.flags = FlagReader(self._connection)
+        self._announcer = Announcer(self.workplace.run, self._listener.name)
+        self._poll = Poll(
+            self.watchers, version=self._version, modseqs=self._modseqs, clock=reactor
+        )
+        self.recents = Recents(self.change, reactor)
+        self._pool = ThreadPool(0, FILE_THREADS, name="mailhub store files")
+        self._pool.start()
+        self.intake = Intake(
+            self.files, self.workplace.temporary, reactor=reactor, pool=self._pool
+        )
+        self._writer = self._start_writer()
+
+    def _start_writer(self) -> Writer:
+        writer = Writer(
+            lambda: schema.connect(self.workplace.database),
+            self.files,
+            reactor=self.reactor,
+            now=self._now,
+            committed=self.watchers.fire,
+            announce=self._announcer.announce,
+            upkeep=Upkeep(self.files, self._now),
+        )
+        writer.start()
+        return writer
+
+    async def close(self) -> None:
+        """Finish what was begun, then close."""
+        self._poll.stop()
+        self.recents.stop()
+        await self._writer.stop()
+        self._pool.stop()
+        self._listener.close()
+        self._announcer.close()
+        self._connection.close()
+        self.workplace.close()
+
+    def change(
+        self, make: Callable[[Change], T], prepare: Callable[[], object] | None = None
+    ) -> Deferred[T]:
+        """Make a change in the writer.  -> its result, once it is durable"""
+        return self._writer.change(make, prepare)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One state of the database, for some short statements.
+
+        :raises LocalFault: it cannot be read now.
+        """
+        connection = self._connection
+        with storage_faults():
+            connection.execute("begin")
+            try:
+                yield connection
+            finally:
+                connection.execute("rollback")
+
+    def _version(self) -> int:
+        with storage_faults():
+            [[version]] = self._connection.execute("pragma data_version").fetchall()
+        return int(version)
+
+    def _modseqs(self, keys: list[Key]) -> dict[Key, int]:
+        with self.reading() as connection:
+            rows = connection.execute(
+                "select account_id, mailbox_id, modseq from mailbox where mailbox_id"
+                " in (select value from json_each(?))",
+                (json.dumps([mailbox_id for _, mailbox_id in keys]),),
+            ).fetchall()
+        found = {row[:2]: row[2] for row in rows}
+        return {key: found.get(key, 0) for key in keys}

@@ -1,0 +1,108 @@
+"""Messages on their way into the database: content, and what is said of it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .change import Change
+from .references import share_blob, share_items
+
+if TYPE_CHECKING:
+    from ...mail.summary import Summary
+
+
+@dataclass(slots=True)
+class NewBody:
+    """The octets of a new message: *prefix*, then content.
+
+    :ivar digest: SHA-256 of the content.
+    :ivar data: the content, or ``None`` where it is in a file.
+    :ivar path: the file that holds the content, until the message is stored; or
+        ``""``.
+    :ivar temporary: that file is ours, to be removed.
+    :ivar kept: the store has made the content its own file already.
+    """
+
+    prefix: bytes
+    digest: bytes
+    content_size: int
+    data: bytes | None = None
+    path: str = ""
+    temporary: bool = False
+    kept: bool = False
+    _summary: Summary | None = None
+
+    @property
+    def size(self) -> int:
+        """Octets of the message."""
+        return len(self.prefix) + self.content_size
+
+    def summary(self) -> Summary:
+        """What is kept of the message beside its octets; made once."""
+        if self._summary is None:
+            self._summary = self._summarise()
+        return self._summary
+
+    def _summarise(self) -> Summary:
+        from ...mail.summary import summarise
+
+        if self.data is not None:
+            return summarise(self.prefix, self.data)
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as content:
+                return summarise(self.prefix, content)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Remove the file that held the content, if it was ours."""
+        if self.temporary:
+            self.temporary = False
+            os.unlink(self.path)
+
+
+def store(change: Change, body: NewBody, references: int) -> int:
+    """Put *body* in the database for that many messages.  -> item_id"""
+    summary = body.summary()
+    connection = change.connection
+    blob_id = _store_content(change, body)
+    [[item_id]] = connection.execute(
+        "insert into item (blob_id, sent, prefix, envelope, bodystructure, body)"
+        " values (?, ?, ?, ?, ?, ?) returning item_id",
+        (
+            blob_id, summary.sent, body.prefix,
+            summary.envelope, summary.bodystructure, summary.body,
+        ),
+    ).fetchall()
+    connection.execute(
+        "insert into header values (?, ?, ?)",
+        (item_id, summary.header, summary.parts),
+    )
+    if references > 1:
+        share_items(connection, [(item_id, references - 1)])
+    return int(item_id)
+
+
+def _store_content(change: Change, body: NewBody) -> int:
+    """-> blob_id, of a row that is there already where the content is known"""
+    connection = change.connection
+    rows = connection.execute(
+        "select blob_id from blob where digest = ?", (body.digest,)
+    ).fetchall()
+    if rows:
+        share_blob(connection, rows[0][0])
+        return int(rows[0][0])
+    if body.data is not None:
+        change.octets += body.size
+    elif not (body.kept and change.files.has(body.digest)):
+        # Another process has just removed it as unreferenced.
+        change.files.keep(body.path, body.digest)
+    [[blob_id]] = connection.execute(
+        "insert into blob (digest, size, data) values (?, ?, ?) returning blob_id",
+        (body.digest, body.content_size, body.data),
+    ).fetchall()
+    return int(blob_id)

@@ -1,0 +1,85 @@
+"""``IDirectory`` for a server: reads at once, changes in the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from zope.interface import implementer
+
+from ...interfaces import IDirectory
+from ...mail.account import Account, Alias
+from .access import Access
+from .change import Change
+from .directory import Directory
+
+T = TypeVar("T")
+
+
+@implementer(IDirectory)
+class LiveDirectory:
+    """
+    :param access: gives the open store.
+    """
+
+    def __init__(self, access: Callable[[], Access]) -> None:
+        self._access = access
+
+    def _read(self, ask: Callable[[Directory], T]) -> T:
+        with self._access().reading() as connection:
+            return ask(Directory(connection))
+
+    def _change(self, make: Callable[[Directory], T]) -> Awaitable[T]:
+        def change(change: Change) -> T:
+            directory = Directory(change.connection, lambda: change.now)
+            result = make(directory)
+            change.touched.update(directory.touched)
+            return result
+
+        return self._access().change(change)
+
+    async def is_local_domain(self, domain: str) -> bool:
+        return self._read(lambda directory: directory.is_local_domain(domain))
+
+    async def find_account(self, address: str) -> Account | None:
+        return self._read(lambda directory: directory.find_account(address))
+
+    async def find_alias(self, address: str) -> Alias | None:
+        return self._read(lambda directory: directory.find_alias(address))
+
+    async def domains(self) -> list[str]:
+        return self._read(Directory.domains)
+
+    async def accounts(self) -> list[Account]:
+        return self._read(Directory.accounts)
+
+    async def aliases(self) -> list[Alias]:
+        return self._read(Directory.aliases)
+
+    async def add_domain(self, domain: str) -> bool:
+        return await self._change(lambda directory: directory.add_domain(domain))
+
+    async def remove_domain(self, domain: str) -> bool:
+        return await self._change(lambda directory: directory.remove_domain(domain))
+
+    async def add_account(
+        self, address: str, password: str, quota: int | None = None
+    ) -> Account:
+        return await self._change(
+            lambda directory: directory.add_account(address, password, quota)
+        )
+
+    async def remove_account(self, address: str) -> bool:
+        return await self._change(lambda directory: directory.remove_account(address))
+
+    async def set_password(self, address: str, password: str) -> bool:
+        return await self._change(
+            lambda directory: directory.set_password(address, password)
+        )
+
+    async def set_alias(self, address: str, targets: Iterable[str]) -> None:
+        targets = tuple(targets)
+        await self._change(lambda directory: directory.set_alias(address, targets))
+
+    async def remove_alias(self, address: str) -> bool:
+        return await self._change(lambda directory: directory.remove_alias(address))

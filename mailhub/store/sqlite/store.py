@@ -1,0 +1,91 @@
+"""The SQLite store: see :class:`SQLiteStore`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from zope.interface import implementer
+
+from ...errors import LocalFault, UnknownRecipient
+from ...interfaces import IContent, IMailStore, ISpool
+from ...mail.account import Delivery
+from . import incoming
+from .access import Access
+from .account import SQLiteAccount
+from .live_directory import LiveDirectory
+
+
+@implementer(IMailStore)
+class SQLiteStore:
+    """``IMailStore`` in one data directory; processes may share it.
+
+    :param path: the data directory; made if missing.
+    :param reactor: provides ``IReactorThreads``, ``IReactorTime``,
+        ``IReactorFDSet``.
+    :param spool: makes an ``ISpool`` whose files lie in the directory it is given.
+    :param now: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        reactor: Any,
+        spool: Callable[[str], ISpool],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.directory = LiveDirectory(lambda: self._access)
+        self._path = path
+        self._reactor = reactor
+        self._spool = spool
+        self._now = now
+        self._opened: Access | None = None
+
+    @property
+    def _access(self) -> Access:
+        if self._opened is None:
+            raise LocalFault("the store is not open")
+        return self._opened
+
+    async def start(self) -> None:
+        """
+        :raises NotPermitted: this program cannot serve the store; says why.
+        :raises LocalFault: it cannot be opened now.
+        """
+        self._opened = Access(self._path, self._reactor, self._now)
+
+    async def stop(self) -> None:
+        """Finish what was begun, then close.  Twice is harmless."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.close()
+
+    async def open_account(self, address: str) -> SQLiteAccount:
+        """
+        :raises UnknownRecipient: no such account.
+        """
+        account = await self.directory.find_account(address)
+        if account is None:
+            raise UnknownRecipient(f"no account {address!r}")
+        return SQLiteAccount(self._access, account)
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """See :meth:`mailhub.interfaces.IMailStore.deliver`."""
+        access = self._access
+        content = cast(IContent, delivery.content)
+        body = await access.intake.body(content, delivery.prefix)
+        try:
+            await access.change(
+                lambda change: incoming.deliver(
+                    change, body, delivery.targets, delivery.internal_date
+                ),
+                body.summary,
+            )
+        finally:
+            body.close()
+
+    def spool(self) -> ISpool:
+        """A message that arrives; large ones lie on the store's volume."""
+        return self._spool(self._access.workplace.temporary)

@@ -1,0 +1,252 @@
+"""One thread that makes all changes of one process.
+
+Whatever waits is made together: one transaction, one flush, one call back into
+the reactor.  A change that fails is undone alone; when the commit fails, all of
+it fails and nothing of it is visible.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from ...errors import LocalFault
+from .change import Change, Key
+from .files import BlobFiles
+from .schema import BUSY_SECONDS, storage_faults
+from .upkeep import Upkeep
+
+log = Logger()
+
+#: Changes to commit together at most: bounds what one failed commit fails, and
+#: the memory of a transaction (each brings 64 KiB of content at most).
+MAX_GROUP = 256
+
+#: Seconds between two looks whether another process is still writing.  SQLite's
+#: own waiting grows to 0.1 s, in which many commits of ours would fit.
+_RETRY = 0.001
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A change that waits.
+
+    :ivar make: makes it inside a transaction.  -> what *done* is told
+    :ivar prepare: what can be done before the transaction begins, or ``None``.
+    :ivar fault: what went wrong, if anything did.
+    """
+
+    make: Callable[[Change], Any]
+    prepare: Callable[[], object] | None
+    done: Deferred[Any]
+    result: Any = None
+    fault: Exception | None = None
+
+
+class Writer:
+    """The thread, and the way to it.
+
+    :param connect: opens a connection that only the thread uses.
+    :param reactor: provides ``callFromThread``.
+    :param now: seconds since the epoch.
+    :param committed: called on the reactor after each commit that touched
+        mailboxes, before those who made the changes hear of it.
+    :param announce: called in the thread after such a commit.
+    :param upkeep: what the thread does when there is time.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        files: BlobFiles,
+        *,
+        reactor: Any,
+        now: Callable[[], float],
+        committed: Callable[[set[Key]], None],
+        announce: Callable[[set[Key]], None],
+        upkeep: Upkeep,
+    ) -> None:
+        self._connect = connect
+        self._files = files
+        self._reactor = reactor
+        self._now = now
+        self._committed = committed
+        self._announce = announce
+        self._upkeep = upkeep
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._stopped: Deferred[None] = Deferred()
+        self._connection: sqlite3.Connection
+
+    def start(self) -> None:
+        """
+        :raises LocalFault: the database cannot be opened.
+        """
+        self._connection = self._open()
+        self._thread = threading.Thread(
+            target=self._run, name="mailhub store writer", daemon=True
+        )
+        self._thread.start()
+
+    def change(
+        self, make: Callable[[Change], Any], prepare: Callable[[], object] | None = None
+    ) -> Deferred[Any]:
+        """Make a change.  -> its result, once it is durable
+
+        It fails with what *make* or *prepare* raises, or with ``LocalFault``.
+        """
+        done: Deferred[Any] = Deferred()
+        if self._thread is None:
+            done.errback(LocalFault("the store is closed"))
+        else:
+            self._queue.put(Work(make, prepare, done))
+        return done
+
+    def stop(self) -> Deferred[None]:
+        """Finish all work, then close.  -> fires when that is done"""
+        if self._thread is None:
+            self._stopped.callback(None)
+        else:
+            self._thread = None
+            self._queue.put(None)
+        return self._stopped
+
+    def _finish(self, group: list[Work], touched: set[Key]) -> None:
+        """On the reactor: tell everybody how it went."""
+        if touched:
+            self._committed(touched)
+        for work in group:
+            if work.done.called:  # Cancelled: nobody waits any more.
+                continue
+            if work.fault is None:
+                work.done.callback(work.result)
+            else:
+                work.done.errback(work.fault)
+
+    # In the thread.
+
+    def _run(self) -> None:
+        open_for_work = True
+        while open_for_work:
+            group, open_for_work = self._take(self._upkeep.patience)
+            if group:
+                self._perform(group)
+            try:
+                self._upkeep.run(self._connection, idle=not group)
+            except LocalFault as fault:
+                log.warn("upkeep of the store failed: {fault}", fault=fault)
+            except Exception:
+                log.failure("upkeep of the store failed")
+        self._connection.close()
+        self._reactor.callFromThread(self._stopped.callback, None)
+
+    def _take(self, patience: float) -> tuple[list[Work], bool]:
+        """-> all that waits, after *patience* seconds at most; whether to go on"""
+        group: list[Work] = []
+        try:
+            work = self._queue.get(timeout=patience)
+            while work is not None:
+                group.append(work)
+                if len(group) == MAX_GROUP:
+                    return group, True
+                work = self._queue.get_nowait()
+        except Empty:
+            return group, True
+        return group, False
+
+    def _perform(self, group: list[Work]) -> None:
+        ready = [work for work in group if self._prepared(work)]
+        touched: set[Key] = set()
+        try:
+            with storage_faults():
+                touched = self._commit(ready)
+        except Exception as error:
+            number = len(ready)
+            log.error("commit of {number} failed: {error}", number=number, error=error)
+            for work in ready:
+                work.fault = work.fault or error
+            self._reopen()
+        self._reactor.callFromThread(self._finish, group, touched)
+        if touched:
+            self._announce(touched)
+
+    def _prepared(self, work: Work) -> bool:
+        if work.prepare is not None:
+            try:
+                with storage_faults():
+                    work.prepare()
+            except Exception as error:
+                work.fault = error
+                return False
+        return True
+
+    def _commit(self, group: list[Work]) -> set[Key]:
+        """Make the changes of *group*.  -> the mailboxes touched"""
+        touched: set[Key] = set()
+        self._begin()
+        for work in group:
+            change = Change(self._connection, self._files, self._now())
+            self._make(work, change)
+            if work.fault is None:
+                touched |= change.touched
+                self._upkeep.written += change.octets
+        self._connection.execute("commit")
+        return touched
+
+    def _begin(self) -> None:
+        patient_until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("begin immediate")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > patient_until:
+                    raise
+            time.sleep(_RETRY)
+
+    def _make(self, work: Work, change: Change) -> None:
+        """
+        :raises Exception: the whole transaction is lost.
+        """
+        connection = self._connection
+        connection.execute("savepoint work")
+        try:
+            with storage_faults():
+                work.result = work.make(change)
+        except Exception as error:
+            work.fault = error
+            if not connection.in_transaction:
+                raise
+            connection.execute("rollback to work")
+        connection.execute("release work")
+
+    def _open(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("pragma busy_timeout=0")
+        self._upkeep.configure(connection)
+        return connection
+
+    def _reopen(self) -> None:
+        """Go on with new descriptors.
+
+        The kernel may have dropped what it could not write, and reports that
+        once: a flush of the same descriptor that succeeds proves nothing.
+        """
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            connection = self._open()
+        except (sqlite3.Error, LocalFault) as error:
+            log.error("the database cannot be opened again: {error}", error=error)
+            return
+        self._connection.close()
+        self._connection = connection
