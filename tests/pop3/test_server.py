@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhub.errors import LocalFault, StorageFull
+from mailhub.net.endings import Ending
+from mailhub.pop3 import replies
+from mailhub.pop3.commands import transaction
+from mailhub.pop3.session import POP3Limits
+from mailhub.store.content import BytesContent
+from mailhub.store.memory import MemoryAccount
+from mailhub.store.memory_mailbox import MemoryMailbox
+
+from .fixture import ELSEWHERE, MESSAGES, Server, limits
+
+
+class Maildrops(SynchronousTestCase):
+    """RFC 1939, sections 4 and 6: the lock, and what QUIT does."""
+
+    def setUp(self) -> None:
+        self.server = Server()
+
+    def test_messages_are_deleted_at_quit(self) -> None:
+        player = self.server.log_in()
+        player.send(b"DELE 1\r\nDELE 3\r\n")
+        self.assertEqual(self.server.uids(), [1, 2, 3])
+        player.send(b"QUIT\r\n")
+        self.assertEqual(self.server.uids(), [2])
+
+    def test_a_dropped_connection_deletes_nothing(self) -> None:
+        player = self.server.log_in()
+        player.send(b"DELE 1\r\nDELE 2\r\nDELE 3\r\nQUI")
+        player.close()
+        self.assertEqual(self.server.uids(), [1, 2, 3])
+
+    def test_the_end_of_input_in_place_of_quit_deletes_nothing(self) -> None:
+        player = self.server.log_in()
+        player.send(b"DELE 1\r\n")
+        player.protocol.readConnectionLost()
+        self.assertTrue(player.closed)
+        self.assertEqual(self.server.uids(), [1, 2, 3])
+
+    def test_an_idle_connection_is_cut_without_deleting(self) -> None:
+        player = self.server.log_in()
+        player.send(b"DELE 1\r\n")
+        player.wait(602)
+        self.assertTrue(player.closed)
+        self.assertEqual(self.server.uids(), [1, 2, 3])
+        self.server.log_in()
+
+    def test_a_second_session_finds_the_maildrop_in_use(self) -> None:
+        first = self.server.log_in()
+        second = self.server.connect()
+        second.send(b"USER alice@example.org\r\nPASS secret phrase\r\n")
+        self.assertTrue(second.received().endswith(replies.IN_USE))
+        second.send(b"STAT\r\n")
+        self.assertEqual(second.received(), replies.LOG_IN_FIRST)
+        first.send(b"QUIT\r\n")
+        second.send(b"USER alice@example.org\r\nPASS secret phrase\r\n")
+        self.assertTrue(second.received().endswith(replies.LOGGED_IN))
+
+    def test_waiting_for_the_lock_costs_attempts(self) -> None:
+        self.server.log_in()
+        second = self.server.connect()
+        for _ in range(3):
+            second.send(b"USER alice@example.org\r\nPASS secret phrase\r\n")
+        self.assertTrue(second.closed)
+
+    def test_the_lock_is_free_when_quit_is_answered(self) -> None:
+        player = self.server.log_in()
+        player.send(b"QUIT\r\n")
+        self.assertEqual(player.received(), replies.LOGGING_OUT)
+        self.server.log_in()
+
+    def test_a_dropped_connection_frees_the_lock(self) -> None:
+        self.server.log_in().close()
+        self.server.log_in()
+
+    def test_a_maildrop_that_does_not_open_frees_the_lock(self) -> None:
+        async def fail(account: Any, name: str, read_only: bool = False) -> None:
+            raise LocalFault("the disk is gone")
+
+        patch = self.patch(MemoryAccount, "open", fail)
+        player = self.server.connect()
+        player.send(b"USER alice@example.org\r\nPASS secret phrase\r\n")
+        self.assertTrue(player.received().endswith(replies.TEMPORARY))
+        patch.restore()
+        self.server.log_in()
+
+    def test_numbers_stay_when_mail_comes_and_goes(self) -> None:
+        player = self.server.log_in()
+        self.server.deliver(b"Subject: four\r\n\r\n")
+        inbox = self.server.inbox()
+        self.successResultOf(Deferred.fromCoroutine(inbox.expunge([2], False)))
+        player.send(b"STAT\r\nRETR 2\r\nRETR 4\r\nLIST 2\r\nRETR 3\r\n")
+        lines = player.received().split(b"\r\n")
+        self.assertEqual(lines[0], b"+OK 3 110")
+        self.assertEqual(lines[1] + b"\r\n", replies.MESSAGE_GONE)
+        self.assertEqual(lines[2] + b"\r\n", replies.NO_SUCH_MESSAGE)
+        self.assertEqual(lines[3], b"+OK 2 29")
+        self.assertEqual(lines[4], b"+OK 28 octets")
+
+    def test_unique_ids_are_the_same_in_the_next_session(self) -> None:
+        answers = []
+        for _ in range(2):
+            player = self.server.log_in()
+            player.send(b"UIDL\r\nQUIT\r\n")
+            answers.append(player.received())
+        self.assertEqual(*answers)
+
+    def test_an_empty_maildrop(self) -> None:
+        player = Server(messages=()).log_in()
+        player.send(b"STAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nQUIT\r\n")
+        self.assertEqual(
+            player.received(),
+            b"+OK 0 0\r\n+OK 0 messages (0 octets)\r\n.\r\n" + replies.UIDS_FOLLOW
+            + b".\r\n" + replies.NO_SUCH_MESSAGE + replies.LOGGING_OUT,
+        )
+
+    def test_a_read_only_mailbox_deletes_nothing(self) -> None:
+        player = self.server.log_in()
+        player.protocol.maildrop.mailbox.read_only = True
+        player.send(b"DELE 1\r\n")
+        self.assertEqual(player.received(), replies.PERMANENT)
+
+    def test_a_full_disk_at_quit_is_told(self) -> None:
+        async def fail(mailbox: Any, uids: Any, deleted_only: bool = True) -> None:
+            raise StorageFull("no space")
+
+        self.patch(MemoryMailbox, "expunge", fail)
+        player = self.server.log_in()
+        player.send(b"DELE 1\r\nQUIT\r\n")
+        self.assertTrue(player.received().endswith(replies.SOME_NOT_DELETED))
+        self.assertTrue(player.closed)
+        self.server.log_in()
+
+
+class Bugs(SynchronousTestCase):
+    """A fault in one command ends neither the session nor the server."""
+
+    def setUp(self) -> None:
+        self.server = Server()
+        self.player = self.server.log_in()
+
+    def test_a_bug_is_a_temporary_error_and_logged_once(self) -> None:
+        async def fail(mailbox: Any, uids: Any, columns: Any) -> None:
+            raise KeyError("bug")
+
+        patch = self.patch(MemoryMailbox, "fetch", fail)
+        self.player.send(b"RETR 1\r\n")
+        self.assertEqual(self.player.received(), replies.TEMPORARY)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        patch.restore()
+        self.player.send(b"RETR 1\r\n")
+        self.assertTrue(self.player.received().startswith(b"+OK 53 octets"))
+
+    def test_a_message_that_breaks_off_never_ends_with_a_dot(self) -> None:
+        self.patch(transaction, "PIECE", 10)
+        read = BytesContent.read
+
+        async def fail(content: Any, start: int, stop: int) -> bytes:
+            if start >= 20:
+                raise LocalFault("read error")
+            return await read(content, start, stop)
+
+        self.patch(BytesContent, "read", fail)
+        self.player.send(b"RETR 1\r\nNOOP\r\n")
+        self.assertEqual(
+            self.player.received(), b"+OK 53 octets\r\n" + MESSAGES[0][:20]
+        )
+        self.assertTrue(self.player.closed)
+
+    def test_shutting_down_says_so(self) -> None:
+        self.server.factory.shutdown()
+        self.assertEqual(self.player.received(), replies.SHUTTING_DOWN)
+        self.assertTrue(self.player.closed)
+
+    def test_every_ending_has_its_words(self) -> None:
+        for ending in Ending:
+            words = self.player.protocol.farewell(ending)
+            self.assertRegex(words, rb"\A(-ERR .*\r\n)?\Z")
+
+
+class Attacks(SynchronousTestCase):
+    """What hostile clients try."""
+
+    def test_stls_followed_by_commands_in_one_segment_runs_none(self) -> None:
+        player = Server().connect()
+        player.received()
+        player.send(b"STLS\r\nUSER alice@example.org\r\nPASS secret phrase\r\n")
+        self.assertEqual(player.received(), replies.INPUT_BEHIND_STLS)
+        self.assertTrue(player.closed)
+        self.assertIsNone(player.transport.tls_context)
+
+    def test_stls_followed_by_half_a_command_runs_nothing(self) -> None:
+        player = Server().connect()
+        player.received()
+        player.send(b"STLS\r\nU")
+        self.assertEqual(player.received(), replies.INPUT_BEHIND_STLS)
+        self.assertTrue(player.closed)
+
+    def test_stls_where_no_certificate_is(self) -> None:
+        player = Server(options={}).connect()
+        player.protocol.factory.certificates = None
+        player.received()
+        player.send(b"STLS\r\nCAPA\r\n")
+        answer = player.received()
+        self.assertTrue(answer.startswith(replies.NO_TLS))
+        self.assertNotIn(b"STLS\r\n", answer)
+
+    def test_an_endless_line_before_the_login_is_cut_off(self) -> None:
+        player = Server().connect()
+        player.received()
+        held = 0
+        for _ in range(1024):
+            player.send(b"a" * 1024)
+            if player.closed:
+                break
+            held = max(held, len(player.protocol._input))
+        self.assertTrue(player.closed)
+        self.assertEqual(player.received(), replies.FLOODED)
+        self.assertLessEqual(held, 65_536)
+
+    def test_a_line_at_its_limit_and_one_over(self) -> None:
+        player = Server().connect()
+        player.received()
+        limit = POP3Limits().command_line
+        player.send(b"USER ".ljust(limit - 2, b"x") + b"\r\n")
+        self.assertEqual(player.received(), replies.SEND_PASSWORD)
+        player.send(b"USER ".ljust(limit - 1, b"x") + b"\r\nUSER x\r\n")
+        self.assertEqual(
+            player.received(), replies.LINE_TOO_LONG + replies.SEND_PASSWORD
+        )
+
+    def test_an_over_long_line_never_becomes_commands(self) -> None:
+        server = Server()
+        player = server.log_in()
+        for most in (0, 7):
+            player.most = most
+            player.send(b"NOOP " + b"x" * 5000 + b"DELE 1\r\nSTAT\r\n")
+            answers = replies.LINE_TOO_LONG + b"+OK 3 110\r\n"
+            self.assertEqual(player.received(), answers)
+
+    def test_one_octet_now_and_then_is_cut(self) -> None:
+        player = Server().connect()
+        player.received()
+        for _ in range(40):
+            player.send(b"U")
+            player.wait(10)
+        self.assertTrue(player.closed)
+
+    def test_a_connection_that_says_nothing_is_cut(self) -> None:
+        player = Server().connect()
+        player.received()
+        player.wait(302)
+        self.assertTrue(player.closed)
+        self.assertEqual(player.received(), b"")
+
+    def test_guessing_ends_after_three_and_locks_nobody_out(self) -> None:
+        server = Server()
+        player = server.connect()
+        for _ in range(10):
+            player.send(b"USER alice@example.org\r\nPASS guess\r\n")
+        self.assertEqual(player.received().count(replies.WRONG_LOGIN), 3)
+        self.assertTrue(player.closed)
+        server.log_in()
+
+    def test_exchanges_are_counted_with_passwords(self) -> None:
+        player = Server().connect()
+        player.received()
+        player.send(b"AUTH PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHdyb25n\r\n" * 9)
+        self.assertEqual(player.received(), replies.WRONG_LOGIN * 3)
+        self.assertTrue(player.closed)
+
+    def test_an_exchange_line_at_its_limit_and_one_over(self) -> None:
+        short = POP3Limits(exchange_line=102)
+        player = Server(options={"pop3_limits": short}).connect()
+        player.send(b"AUTH PLAIN\r\n")
+        player.received()
+        player.send(b"A" * 100 + b"\r\n")
+        self.assertEqual(player.received(), replies.MALFORMED)
+        player.send(b"AUTH PLAIN\r\n")
+        player.received()
+        player.send(b"A" * 101 + b"\r\nQUIT\r\n")
+        self.assertEqual(player.received(), replies.MALFORMED + replies.LOGGING_OUT)
+
+    def test_cleartext_passwords_can_be_refused_and_allowed(self) -> None:
+        for options, peer, answer in (
+            ({}, ELSEWHERE, replies.NEED_TLS),
+            ({"trusts_network": True}, ELSEWHERE, replies.SEND_PASSWORD),
+            ({"trusts_loopback": False}, None, replies.NEED_TLS),
+            ({}, None, replies.SEND_PASSWORD),
+        ):
+            player = Server(options=options).connect(peer)
+            player.received()
+            player.send(b"USER alice@example.org\r\n")
+            self.assertEqual(player.received(), answer)
+
+    def test_no_secret_is_in_a_log_event(self) -> None:
+        from twisted.logger import globalLogPublisher
+
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        for peer in (None, ELSEWHERE):
+            player = Server().connect(peer)
+            player.send(b"USER alice@example.org\r\nPASS hunter2\r\n")
+            player.send(b"AUTH PLAIN AGFsaWNlAGh1bnRlcjI=\r\nPASS hunter2\r\n")
+        told = repr(events)
+        self.assertNotIn("hunter2", told)
+        self.assertNotIn("AGFsaWNlAGh1bnRlcjI", told)
+
+    def test_too_many_connections_from_one_address_are_told(self) -> None:
+        server = Server(options=limits(connections_per_address=2))
+        for _ in range(2):
+            self.assertFalse(server.connect(ELSEWHERE).closed)
+        third = server.connect(ELSEWHERE)
+        self.assertEqual(third.received(), replies.CROWDED)
+        self.assertTrue(third.closed)
+
+
+class Reading(SynchronousTestCase):
+    """Big messages, many messages, slow readers."""
+
+    def test_a_message_of_many_pieces_comes_through_as_it_is(self) -> None:
+        data = b"Subject: big\r\n\r\n" + b".line\r\n\r\n..\r\nx" * 60_000 + b"\r\n"
+        server = Server(messages=[data])
+        player = server.log_in()
+        player.send(b"RETR 1\r\n")
+        first, _, rest = player.received().partition(b"\r\n")
+        self.assertEqual(first, b"+OK %d octets" % len(data))
+        self.assertTrue(rest.endswith(b"\r\n.\r\n"))
+        self.assertEqual(rest[:-3].replace(b"\r\n.", b"\r\n"), data)
+
+    def test_lines_of_a_body_in_pieces(self) -> None:
+        self.patch(transaction, "PIECE", 10)
+        body = b"".join(b"line %d\r\n" % number for number in range(20))
+        player = Server(messages=[b"A: b\r\n\r\n" + body]).log_in()
+        for count in (0, 1, 2, 7, 19, 20, 21):
+            player.send(b"TOP 1 %d\r\n" % count)
+            lines = b"".join(body.splitlines(keepends=True)[:count])
+            self.assertEqual(
+                player.received(),
+                replies.TOP_FOLLOWS + b"A: b\r\n\r\n" + lines + b".\r\n",
+            )
+
+    def test_a_peer_that_does_not_read_stops_the_sending(self) -> None:
+        data = b"Subject: big\r\n\r\n" + b"x" * 3_000_000 + b"\r\n"
+        server = Server(messages=[data])
+        player = server.log_in()
+        player.protocol.pauseProducing()
+        player.send(b"RETR 1\r\nRETR 1\r\n")
+        self.assertLess(len(player.received()), 400_000)
+        player.protocol.resumeProducing()
+        self.assertEqual(player.received().count(b"\r\n.\r\n"), 2)
+
+    def test_a_listing_of_many_messages_leaves_others_their_turn(self) -> None:
+        self.patch(transaction, "LINES_AT_A_TIME", 2)
+        server = Server(messages=[b"A: b\r\n\r\n"] * 5)
+        player = server.log_in()
+        turns: list[int] = []
+        server.clock.callLater(0, turns.append, 1)
+        player.protocol.dataReceived(b"LIST\r\nNOOP\r\n")
+        self.assertEqual(turns, [])
+        player.wait(1)
+        self.assertEqual(turns, [1])
+        self.assertEqual(
+            player.received(),
+            b"+OK 5 messages (40 octets)\r\n1 8\r\n2 8\r\n3 8\r\n4 8\r\n5 8\r\n.\r\n"
+            + replies.OK,
+        )
+
+    def test_ten_thousand_pipelined_commands_are_answered_in_order(self) -> None:
+        player = Server().log_in()
+        player.send(b"LIST 1\r\nLIST 2\r\n" * 5_000)
+        self.assertEqual(player.received(), b"+OK 1 53\r\n+OK 2 29\r\n" * 5_000)
