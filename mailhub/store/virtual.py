@@ -181,6 +181,8 @@ class VirtualMailbox:
     async def fetch(
         self, uids: Sequence[int], columns: tuple[Column, ...]
     ) -> list[tuple[object, ...]]:
+        if not all(uid in self._seen for uid in uids):
+            await self._refresh()
         getters = [COLUMNS[column] for column in columns]
         return [
             (message.uid, *[get(message) for get in getters])
