@@ -1,4 +1,4 @@
-"""The header of a message that may be too large for memory."""
+"""Fields of a message's header, counted without holding the message."""
 
 from __future__ import annotations
 
@@ -15,25 +15,40 @@ _STEP = 262_144
 _END = re.compile(rb"\n\r?\n")
 
 
-async def read_header(content: Any) -> bytes:
-    """The header of *content*, the empty line not included.
+async def count_fields(content: Any, *names: bytes) -> list[int]:
+    """How many fields of each of *names* (lower case) the header has.
 
     A message without an empty line is all header (RFC 5322, section 2.1).
 
     :param content: :class:`mailhub.interfaces.IContent`.
-    :raises Refused: it is longer than :data:`MAX_HEADER`.
+    :raises Refused: the header is longer than :data:`MAX_HEADER`.
     """
-    header = await content.read(0, _FIRST)
-    if header.startswith((b"\r\n", b"\n")):
-        return b""
-    looked_at = 0
-    while (found := _END.search(header, looked_at)) is None:
-        length = len(header)
+    marks = [b"\n" + name + b":" for name in names]
+    counts = [0] * len(marks)
+    held = b"\n"
+    offset = 0
+    while True:
+        piece = await content.read(offset, offset + (_STEP if offset else _FIRST))
+        offset += len(piece)
+        text = held + piece
+        end = _END.search(text)
+        length = offset - len(text) + end.start() + 1 if end else offset
         if length > MAX_HEADER:
             raise Refused("The message header is too long", status=Status.CONTENT)
-        more = await content.read(length, length + _STEP)
-        if not more:
-            return bytes(header)
-        looked_at = max(length - 2, 0)
-        header += more
-    return bytes(header[: found.start() + 1])
+        text = (text[: end.start()] if end else text).lower()
+        for number, mark in enumerate(marks):
+            counts[number] += text.count(mark)
+        if end or not piece:
+            return counts
+        held = _start_of_a_field(text, marks)
+
+
+def _start_of_a_field(text: bytes, marks: list[bytes]) -> bytes:
+    """The line that *text* breaks off in, if it may still become one of *marks*.
+
+    Also a line end that may be the header's.
+    """
+    line = text[text.rfind(b"\n") :]
+    if len(line) > max(map(len, marks)) or line.startswith(tuple(marks)):
+        return b""
+    return line

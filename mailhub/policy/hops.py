@@ -10,7 +10,7 @@ from ..errors import RoutingLoop
 from ..interfaces import ICheck
 from ..mail.envelope import Envelope
 from .check import ACCEPT, Indifferent, Verdict, refuse
-from .header import read_header
+from .header import count_fields
 
 #: ``Received:`` fields of a message.  RFC 5321, section 6.3, finds 100 normal and
 #: leaves the number open; Postfix draws the line here, and each round of a loop
@@ -32,8 +32,7 @@ class HopLimit(Indifferent):
 
     async def message(self, envelope: Envelope, content: Any) -> Verdict:
         """Count the fields of the header (RFC 5321, section 6.3)."""
-        header = b"\n" + (await read_header(content)).lower()
-        hops = header.count(b"\nreceived:")
+        [hops] = await count_fields(content, b"received")
         if hops > self.most:
             return refuse(RoutingLoop(f"{hops} servers passed it on"))
         return ACCEPT

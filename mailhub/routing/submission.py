@@ -16,7 +16,7 @@ from ..mail.account import Account, Delivery, Target
 from ..mail.address import Address
 from ..mail.envelope import Envelope
 from ..policy.check import Pipeline
-from ..policy.header import read_header
+from ..policy.header import count_fields
 from ..policy.hops import HopLimit
 from ..smtp.trace import date_time, return_path
 from .router import Decision, Outcome, Router
@@ -191,11 +191,11 @@ class UserSubmission(_Submission):
 
     async def _additions(self, envelope: Envelope, content: Any) -> bytes:
         """``Date:`` and ``Message-ID:`` where missing (RFC 6409, section 8)."""
-        header = b"\n" + (await read_header(content)).lower()
+        dates, idents = await count_fields(content, b"date", b"message-id")
         lines = ""
-        if b"\ndate:" not in header:
+        if not dates:
             lines += f"Date: {date_time(int(self._now()))}\r\n"
-        if b"\nmessage-id:" not in header:
+        if not idents:
             domain = self.login.rpartition("@")[2]
             unique = f"{int(self._now())}.{envelope.id}"
             lines += f"Message-ID: <{unique}@{domain or 'localhost'}>\r\n"
