@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from ...interfaces import IContent
 from ...mail.mailbox import Column
+from ...mail.mime import load
 from ..content import BytesContent
 from .change import Key
 from .content import FileMessage, RowMessage
@@ -97,9 +98,7 @@ def _is_small(connection: sqlite3.Connection, which: str, values: tuple) -> bool
 
 def _with_parts(rows: list[tuple], columns: tuple[Column, ...]) -> list[tuple]:
     place = 1 + [c for c in columns if c is not Column.CONTENT].index(Column.PARTS)
-    return [
-        (*row[:place], row[place], *row[place + 1 :]) for row in rows
-    ]
+    return [(*row[:place], load(row[place]), *row[place + 1 :]) for row in rows]
 
 
 def _with_content(

@@ -14,6 +14,7 @@ from ...mail.query import Query
 from . import fetching, history, mailboxes, messages, moving
 from .access import Access
 from .change import Change, Key, find_mailbox
+from .search import search
 
 
 @implementer(IMailbox)
@@ -102,7 +103,7 @@ class SQLiteMailbox:
         )
 
     async def search(self, query: Query) -> list[int]:
-        raise NotImplementedError
+        return await search(self._access, self._key, query)
 
     def _check_writable(self) -> None:
         if self.read_only:
