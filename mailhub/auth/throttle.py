@@ -20,12 +20,15 @@ DAY = 86_400.0
 class LoginLimits:
     """How much guessing is borne.
 
+    An address from which a user logged in before is *known* for that user.  Such
+    a pair has a count of its own, with the limits of an address, and is held to
+    no other: nobody elsewhere can lock an owner out, and one wrong password kept
+    in a telephone does not lock out the rest of an office.
+
     :ivar address_per_minute: failures from one address (IPv6: one /64) before
         its logins are refused until the minute is over.
     :ivar address_per_day: the same for a day.
-    :ivar user_per_minute: failures for one user, from all addresses together;
-        addresses from which the user logged in before are not held to it, so
-        that nobody can lock an owner out.
+    :ivar user_per_minute: failures for one user, from all addresses together.
     :ivar user_per_day: the same for a day.
     :ivar delay: seconds before a failure is answered.
     :ivar delayed: failures that may wait for their answer at the same time;
@@ -54,13 +57,12 @@ class Throttle:
 
     def __init__(self, clock: Any, limits: LoginLimits | None = None) -> None:
         self._clock = clock
-        self.limits = limits or LoginLimits()
-        self._addresses = _Tally(
-            self.limits.address_per_minute, self.limits.address_per_day,
-            self.limits.tracked,
-        )
+        self.limits = limits = limits or LoginLimits()
+        per_minute, per_day = limits.address_per_minute, limits.address_per_day
+        self._addresses = _Tally(per_minute, per_day, limits.tracked)
+        self._pairs = _Tally(per_minute, per_day, limits.tracked)
         self._users = _Tally(
-            self.limits.user_per_minute, self.limits.user_per_day, self.limits.tracked
+            limits.user_per_minute, limits.user_per_day, limits.tracked
         )
         self._known: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
         self._delayed = 0
@@ -71,17 +73,23 @@ class Throttle:
         :raises LoginThrottled: too many failures.
         """
         now, address = self._clock.seconds(), address_key(peer.host)
-        if address and self._addresses.is_full(address, now):
+        if self._is_known(user, address):
+            if self._pairs.is_full(f"{address} {user}", now):
+                raise LoginThrottled(f"too many failed logins as {user} from there")
+        elif self._addresses.is_full(address, now):
             raise LoginThrottled(f"too many failed logins from {address}")
-        if self._users.is_full(user, now) and not self._is_known(user, address):
+        elif self._users.is_full(user, now):
             raise LoginThrottled(f"too many failed logins as {user}")
 
     def failed(self, peer: Peer, user: str) -> None:
         """Count a failure.  *user* is ``""`` for what is no name at all."""
         now, address = self._clock.seconds(), address_key(peer.host)
+        if self._is_known(user, address):
+            self._pairs.add(f"{address} {user}", now)
+            return
         if address:
             self._addresses.add(address, now)
-        if user and not self._is_known(user, address):
+        if user:
             self._users.add(user, now)
 
     def succeeded(self, peer: Peer, user: str) -> None:

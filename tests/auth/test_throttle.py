@@ -142,11 +142,26 @@ class FailuresOfAUser(SynchronousTestCase):
         self.spray(10)
         self.assertFalse(self.is_open(EVIL))
 
-    def test_the_owner_s_own_typing_errors_count_for_the_address_alone(self) -> None:
-        for _ in range(10):
+    def test_a_known_address_has_a_count_of_its_own(self) -> None:
+        for _ in range(9):
             self.throttle.failed(make_peer(HOME), "alice")
+        self.assertTrue(self.is_open(HOME))
+        self.throttle.failed(make_peer(HOME), "alice")
         self.assertFalse(self.is_open(HOME))
         self.assertTrue(self.is_open(CAFE))
+        self.clock.advance(60)
+        self.assertTrue(self.is_open(HOME))
+
+    def test_one_user_s_old_telephone_does_not_lock_out_the_office(self) -> None:
+        for _ in range(100):
+            self.throttle.failed(make_peer(HOME), "alice")
+        self.assertTrue(self.is_open(HOME, "bob"))
+
+    def test_guesses_from_the_office_do_not_lock_out_who_works_there(self) -> None:
+        for number in range(10):
+            self.throttle.failed(make_peer(HOME), f"user{number}")
+        self.assertFalse(self.is_open(HOME, "bob"))
+        self.assertTrue(self.is_open(HOME))
 
     def test_known_addresses_are_bounded(self) -> None:
         for number in range(LoginLimits().known_addresses):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import poplib
+import socket
 import ssl
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,10 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from mailhub.auth.portal import make_portal
 from mailhub.auth.realm import Realm
+from mailhub.auth.schemes import hash_password
+from mailhub.auth.throttle import LoginLimits
 from mailhub.net.certificates import make_identity
 from mailhub.net.listen import wrap_tls
 from mailhub.net.server_tls import CertificateStore
@@ -32,6 +36,59 @@ def trusting() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+class ThreadedLogins(TestCase):
+    """The whole way of a login: portal, chain, directory, hash in a thread."""
+
+    async def setUp(self) -> None:
+        store = MemoryStore()
+        await store.directory.add_account(ALICE, hash_password("secret"))
+        realm = Realm(store, inbound=lambda: None, for_user=lambda user: None)
+        limits = LoginLimits(delay=0.01, address_per_minute=4)
+        portal = make_portal(realm, store.directory, reactor, limits=limits)
+        factory = POP3Factory(portal)
+        port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[attr-defined]
+        self.addCleanup(factory.shutdown)
+        self.addCleanup(port.stopListening)
+        self.port = port.getHost().port
+
+    def talk(self, *commands: bytes) -> list[bytes]:
+        """The last line of the answer to each of *commands*, sent in one go."""
+        with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
+            connection.sendall(b"".join(line + b"\r\n" for line in commands))
+            connection.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        return answer.splitlines()[1:]
+
+    async def test_pipelined_commands_wait_for_the_hash(self) -> None:
+        answers = await deferToThread(
+            self.talk, b"USER Alice@Example.org", b"PASS wrong", b"USER nobody@x.org",
+            b"PASS wrong", b"USER alice@example.org", b"PASS secret", b"STAT", b"QUIT",
+        )
+        wrong = b"-ERR [AUTH] Wrong user or password."
+        self.assertEqual(answers[1:4:2], [wrong, wrong])
+        welcome = [b"+OK Logged in.", b"+OK 0 0", b"+OK Logging out."]
+        self.assertEqual(answers[5:], welcome)
+
+    async def test_guessing_is_refused_in_the_end(self) -> None:
+        for _ in range(2):
+            answers = await deferToThread(
+                self.talk, *[b"USER alice@example.org", b"PASS wrong"] * 3
+            )
+        self.assertIn(b"Too many failed logins", answers[-1])
+
+    async def test_who_hangs_up_during_the_hash_harms_nobody(self) -> None:
+        def hang_up() -> None:
+            with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
+                connection.sendall(b"USER alice@example.org\r\nPASS secret\r\n")
+
+        for _ in range(3):
+            await deferToThread(hang_up)
+        answers = await deferToThread(
+            self.talk, b"USER alice@example.org", b"PASS secret", b"QUIT"
+        )
+        self.assertEqual(answers[1:], [b"+OK Logged in.", b"+OK Logging out."])
 
 
 class PoplibClients(TestCase):
