@@ -10,6 +10,7 @@ from ..errors import NoSuchMailbox, ReadOnlyMailbox
 from ..interfaces import IMailbox
 from ..mail.flags import FlagChange, Flags
 from ..mail.mailbox import Changes, Column, Copied, MailboxStatus
+from ..mail.matching import compile_query
 from ..mail.query import Query
 from .memory_columns import COLUMNS
 from .memory_state import AccountState, MailboxState, entries_of, rows_of
@@ -108,7 +109,5 @@ class MemoryMailbox:
         return self._account.expunge(self._writable, uids, deleted_only)
 
     async def search(self, query: Query) -> list[int]:
-        from ..mail.matching import compile_query
-
         match = compile_query(query).match
         return [uid for uid, message in self._state.messages.items() if match(message)]

@@ -11,19 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
 from ..errors import OverQuota
 from ..mail.account import Account
 from ..mail.flags import DELETED, NO_FLAGS, SEEN, FlagChange, Flags, Keywords
-from ..mail.headers import header_end
 from ..mail.mailbox import Changes, Copied, Entries, MailboxStatus
+from ..mail.mime import Part, load
+from ..mail.summary import Summary, summarise
 from .callbacks import Callbacks
 from .content import BytesContent
-
-if TYPE_CHECKING:
-    from ..mail.mime import Part
-    from ..mail.summary import Summary
 
 
 class Body:
@@ -33,17 +29,14 @@ class Body:
         self.content = BytesContent(data)
 
     @cached_property
-    def header(self) -> bytes:
-        """The header with the empty line that ends it."""
-        data = self.content.data
-        return data[: header_end(data)]
-
-    @cached_property
     def summary(self) -> Summary:
         """What FETCH shows of it, worked out when it is first asked for."""
-        from ..mail.summary import summarise
-
         return summarise(b"", self.content.data)
+
+    @cached_property
+    def parts(self) -> Part:
+        """The tree of its parts."""
+        return load(self.summary.parts)
 
 
 @dataclass(slots=True)
@@ -71,12 +64,12 @@ class Message:
     @property
     def header(self) -> bytes:
         """The header with the empty line that ends it."""
-        return self.body.header
+        return self.body.summary.header
 
     @property
     def parts(self) -> Part:
         """The tree of its parts."""
-        return self.body.summary.parts
+        return self.body.parts
 
     @property
     def content(self) -> bytes:

@@ -29,6 +29,7 @@ from ..mail.mailbox import (
     MailboxInfo,
     MailboxStatus,
 )
+from ..mail.matching import compile_query
 from ..mail.query import Query
 from .callbacks import Callbacks
 from .memory_columns import COLUMNS
@@ -191,8 +192,6 @@ class VirtualMailbox:
 
     async def search(self, query: Query) -> list[int]:
         await self._refresh()
-        from ..mail.matching import compile_query
-
         match = compile_query(query).match
         messages = await self._messages(tuple(self._seen))
         return [message.uid for message in messages if match(message)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 from mailhub.mail.mailbox import Column
+from mailhub.mail.mime import load
+from mailhub.mail.summary import summarise
 from mailhub.store.content import octets_of
 
 from .fixture import SENT_AT, StoreFixture, message
@@ -96,6 +98,33 @@ class ContentContract(StoreFixture):
         rows = await inbox.fetch(range(1, 1001), (Column.SIZE, Column.HEADER))
         self.assertEqual([row[0] for row in rows], list(range(1, 1001)))
         self.assertIn(b"Subject: 777\r\n", rows[776][2])
+
+    async def test_prepared_columns_are_those_of_the_summary(self):
+        columns = (
+            Column.ENVELOPE,
+            Column.BODYSTRUCTURE,
+            Column.BODY,
+            Column.HEADER,
+            Column.PARTS,
+        )
+        for data in ODD_MESSAGES.values():
+            await self.append(data)
+            await self.deliver(data, prefix=PREFIX)
+            uid = (await (await self.open()).status()).uidnext
+            for place, prefix in ((uid - 2, b""), (uid - 1, PREFIX)):
+                summary = summarise(prefix, data)
+                [row] = await (await self.open()).fetch([place], columns)
+                self.assertEqual(
+                    row,
+                    (
+                        place,
+                        summary.envelope,
+                        summary.bodystructure,
+                        summary.body,
+                        summary.header,
+                        load(summary.parts),
+                    ),
+                )
 
     async def test_the_header_ends_with_its_empty_line(self):
         big = message() + b"x" * 100_000

@@ -24,6 +24,7 @@ from .directory import DirectoryContract
 from .fixture import ALICE, BOB, SENT_AT, StoreFixture, fails, message, uids_of
 from .mailbox import MailboxContract
 from .names import NamesContract
+from .search import SearchContract
 
 
 class DeliveryContract(StoreFixture):
@@ -210,5 +211,6 @@ class StoreContract(
     NamesContract,
     MailboxContract,
     ContentContract,
+    SearchContract,
 ):
     """Everything; a backend subclasses this (see :class:`StoreFixture`)."""
