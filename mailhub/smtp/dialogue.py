@@ -19,11 +19,12 @@ class Service:
 
     :ivar host_name: what the server calls itself.
     :ivar lmtp: LMTP (RFC 2033) rather than SMTP.
-    :ivar offers_login: AUTH exists; never in clear text, see *trusts_loopback*.
+    :ivar offers_login: AUTH exists, where nobody listens.
     :ivar requires_login: no mail without it (RFC 6409, section 4.3).
     :ivar requires_tls: no mail without it (RFC 3207, section 4).
     :ivar trusts_loopback: clear text to and from this machine itself counts as
         private as TLS.
+    :ivar trusts_everybody: clear text counts as private from everywhere.
     """
 
     host_name: str = "localhost"
@@ -32,6 +33,7 @@ class Service:
     requires_login: bool = False
     requires_tls: bool = False
     trusts_loopback: bool = True
+    trusts_everybody: bool = False
 
 
 class Submission(Protocol):
@@ -77,7 +79,7 @@ class Dialogue(Protocol):
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody listens: TLS, or loopback where that is trusted."""
+        """Whether nobody listens: TLS, or a clear text that is trusted."""
 
     @property
     def can_start_tls(self) -> bool: ...

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.cred.credentials import Anonymous
-from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
 from twisted.internet.task import deferLater
 
@@ -156,8 +156,11 @@ class SMTPConnection(Connection):
     @property
     def is_private(self) -> bool:
         """Whether a password may be said here."""
-        return self.is_secure or (
-            self.factory.smtp_service.trusts_loopback and self.peer.is_loopback
+        service = self.factory.smtp_service
+        return (
+            self.is_secure
+            or service.trusts_everybody
+            or (service.trusts_loopback and self.peer.is_loopback)
         )
 
     @property
@@ -176,7 +179,7 @@ class SMTPConnection(Connection):
         if self._avatar is None:
             try:
                 self._avatar = await self.login(Anonymous(), ISubmission)
-            except (UnauthorizedLogin, NotImplementedError):
+            except (LoginFailed, NotImplementedError):
                 return None
         return self._avatar
 
@@ -208,7 +211,7 @@ class SMTPConnection(Connection):
         credentials = PasswordLogin(step.username, step.password, self.peer)
         try:
             self._avatar = await self.login(credentials, ISubmission)
-        except UnauthorizedLogin as failure:
+        except LoginFailed as failure:
             error: MailError = AuthenticationFailed("refused by the portal")
             if isinstance(failure, MailError):
                 error = failure
@@ -304,7 +307,8 @@ class SMTPFactory(ConnectionFactory):
     :param offers_login: whether AUTH exists; the service's own way if ``None``.
     :param requires_login: likewise.
     :param requires_tls: likewise.
-    :param trusts_loopback: peers on this machine may log in without TLS.
+    :param trusts_loopback: clients on this machine may log in without TLS.
+    :param trusts_everybody: all may; for networks that encrypt below us.
     :param smtp_limits: limits of a session; sizes, recipients and failed logins
         are those of *limits*.
     :param greeting_delay: seconds to wait before the greeting; who talks in the
@@ -326,6 +330,7 @@ class SMTPFactory(ConnectionFactory):
         requires_login: bool | None = None,
         requires_tls: bool | None = None,
         trusts_loopback: bool = True,
+        trusts_everybody: bool = False,
         smtp_limits: SMTPLimits | None = None,
         greeting_delay: float = 0.0,
         wall_clock: Callable[[], float] = time.time,
@@ -342,6 +347,7 @@ class SMTPFactory(ConnectionFactory):
             requires_login=_chosen(requires_login, ways.requires_login),
             requires_tls=_chosen(requires_tls, ways.requires_tls),
             trusts_loopback=trusts_loopback,
+            trusts_everybody=trusts_everybody,
         )
         self.smtp_limits = replace(
             smtp_limits or SMTPLimits(),

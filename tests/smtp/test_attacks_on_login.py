@@ -62,6 +62,11 @@ class ClearTextTests(LoginTestCase):
             self.answer(player, b"MAIL FROM:<ann@example.org>").startswith(b"530")
         )
 
+    def test_everybody_may_be_trusted_where_an_operator_says_so(self):
+        player = self.connect(host=REMOTE, trusts_everybody=True)
+        self.assertIn(b"AUTH PLAIN LOGIN", self.keywords(player))
+        self.assertEqual(self.answer(player, b"AUTH PLAIN " + GOOD), YES)
+
     def test_port_25_has_no_auth_unless_it_is_given_one(self):
         self.assertNotIn(b"AUTH", self.keywords(self.connect("smtp")))
         player = self.connect("smtp", offers_login=True)
