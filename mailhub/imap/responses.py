@@ -33,6 +33,7 @@ from ..mail.flags import SYSTEM_FLAGS, Flags
 from ..mail.mailbox import Copied, MailboxStatus
 from . import syntax
 from .numset import format_uids
+from .search import UnknownCharset
 
 # Statuses of commands.
 
@@ -75,6 +76,7 @@ IDLING = b"+ idling\r\n"
 
 #: What tells of each kind of error; the first that fits counts.
 _STATUSES: tuple[tuple[type[MailError], bytes], ...] = (
+    (UnknownCharset, b"NO [BADCHARSET (UTF-8 US-ASCII)] This charset is not known"),
     (SyntaxFault, b"BAD The arguments are not right"),
     (TooManyAttempts, b"NO [UNAVAILABLE] Too many attempts; try again later"),
     (AuthenticationFailed, b"NO [AUTHENTICATIONFAILED] Authentication failed"),
@@ -97,7 +99,9 @@ _STATUSES: tuple[tuple[type[MailError], bytes], ...] = (
 def response_for(error: MailError) -> bytes:
     """The status that tells a client of *error*, and no more than that."""
     if isinstance(error, Refused):
-        return b"NO " + error.text.encode("ascii", "replace")
+        # A text in brackets would be read as a response code.
+        text = error.text.lstrip("[ ")
+        return b"NO " + text.encode("ascii", "replace")
     for kind, status in _STATUSES:
         if isinstance(error, kind):
             return status

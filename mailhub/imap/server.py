@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from ..auth.credentials import PasswordLogin
 from ..auth.sasl import (
@@ -66,7 +68,9 @@ class IMAPConnection(Connection):
                 await self._serve_command()
         except OutOfStep as end:
             if end.__cause__ is not None:
-                self.log.failure("a literal broke off", peer=self.peer.host)
+                failure = Failure(end.__cause__)  # type: ignore[no-untyped-call]
+                peer = self.peer.host
+                self.log.failure("a literal of {peer} broke off", failure, peer=peer)
             self.send(end.last_words)
         except InputBeforeTLS:
             self.log.warn("{peer} sent commands behind STARTTLS", peer=self.peer.host)
@@ -126,11 +130,17 @@ class IMAPConnection(Connection):
             self._say_goodbye(responses.TOO_MANY_LOGINS)
 
     async def _tell_news(self, *, expunges: bool) -> None:
-        """What happened to the selected mailbox, before the tagged response."""
+        """What happened to the selected mailbox, before the tagged response.
+
+        The command has been performed, so no fault here is its fault; what could
+        not be told now is told another time.
+        """
         try:
             news = await self.session.catch_up(expunges=expunges)
         except NoSuchMailbox:
             self._say_goodbye(responses.MAILBOX_GONE)
+        except Exception:
+            self.log.failure("no news of a mailbox for {peer}", peer=self.peer.host)
         else:
             if news:
                 self.send(news)
@@ -236,7 +246,7 @@ class IMAPConnection(Connection):
 
     def arrival_time(self) -> int:
         """Now, in seconds since the epoch: the date of what arrives."""
-        return int(self.factory.clock.seconds())
+        return int(self.factory.wall_clock())
 
     # Login and TLS.
 
@@ -326,6 +336,7 @@ class IMAPFactory(ConnectionFactory):
 
     :param trusts_loopback: clients on this machine may log in without TLS.
     :param trusts_everybody: all may; for networks that encrypt below us.
+    :param wall_clock: seconds since the epoch: the date of what arrives.
 
     The others are those of :class:`mailhub.net.factory.ConnectionFactory`.
     """
@@ -339,8 +350,10 @@ class IMAPFactory(ConnectionFactory):
         service: str = "imap",
         trusts_loopback: bool = True,
         trusts_everybody: bool = False,
+        wall_clock: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
         super().__init__(portal, service=service, **options)
         self.trusts_loopback = trusts_loopback
         self.trusts_everybody = trusts_everybody
+        self.wall_clock = wall_clock

@@ -177,6 +177,8 @@ class Session:
         """The responses that tell the client what happened to its mailbox.
 
         :param expunges: see :meth:`mailhub.imap.view.View.tell`.
+        :raises mailhub.errors.NoSuchMailbox: it has been deleted.
+        :raises mailhub.errors.MailError: nothing is lost; try again later.
         """
         view = self._view
         if view is None:
@@ -184,10 +186,14 @@ class Session:
         if not self.stale:
             return view.tell_vanished() if expunges else b""
         self.stale = False
-        changes = await self.mailbox.changes(view.modseq)
         recent_from = None
-        if view.brings_messages(changes):
-            recent_from = await self.mailbox.claim_recent()
+        try:
+            changes = await self.mailbox.changes(view.modseq)
+            if view.brings_messages(changes):
+                recent_from = await self.mailbox.claim_recent()
+        except Exception:
+            self.stale = True
+            raise
         return view.tell(changes, expunges=expunges, recent_from=recent_from)
 
 
