@@ -27,6 +27,9 @@ class Callbacks:
 
         return end
 
+    def __len__(self) -> int:
+        return len(self._callbacks)
+
     def call(self) -> None:
         """Call all of them; the fault of one is not the others' fault."""
         for callback in tuple(self._callbacks.values()):

@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from ..errors import LocalFault
 from . import feed
+from .callbacks import Callbacks
 from .feed import Pair
 
 log = Logger()
@@ -26,18 +27,17 @@ class Watchers:
     """Who wants to be called when which mailbox changes."""
 
     def __init__(self) -> None:
-        self._callbacks: dict[Pair, dict[object, Callable[[], object]]] = {}
+        self._callbacks: dict[Pair, Callbacks] = {}
 
     def watch(self, pair: Pair, callback: Callable[[], object]) -> Callable[[], None]:
         """-> a function that ends it; calling it again is harmless"""
-        ticket = object()
-        self._callbacks.setdefault(pair, {})[ticket] = callback
+        callbacks = self._callbacks.setdefault(pair, Callbacks())
+        forget = callbacks.add(callback)
 
         def end() -> None:
-            callbacks = self._callbacks.get(pair, {})
-            callbacks.pop(ticket, None)
-            if not callbacks:
-                self._callbacks.pop(pair, None)
+            forget()
+            if not callbacks and self._callbacks.get(pair) is callbacks:
+                del self._callbacks[pair]
 
         return end
 
@@ -46,13 +46,11 @@ class Watchers:
         return list(self._callbacks)
 
     def fire(self, pairs: Iterable[Pair]) -> None:
-        """Call the watchers; the fault of one is not the others' fault."""
+        """Call the watchers of these mailboxes."""
         for pair in pairs:
-            for callback in tuple(self._callbacks.get(pair, {}).values()):
-                try:
-                    callback()
-                except Exception:
-                    log.failure("a watcher of mailbox {pair} failed", pair=pair)
+            callbacks = self._callbacks.get(pair)
+            if callbacks is not None:
+                callbacks.call()
 
 
 @implementer(IReadDescriptor)
