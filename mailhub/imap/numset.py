@@ -121,6 +121,22 @@ def _merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return tuple(merged)
 
 
+def ranges_of(numbers: Sequence[int]) -> Ranges:
+    """Ascending *numbers* as inclusive ranges."""
+    if not numbers:
+        return ()
+    if numbers[-1] - numbers[0] + 1 == len(numbers):
+        return ((numbers[0], numbers[-1]),)
+    ranges: list[tuple[int, int]] = []
+    first = last = numbers[0]
+    for number in numbers[1:]:
+        if number != last + 1:
+            ranges.append((first, last))
+            first = number
+        last = number
+    return (*ranges, (first, last))
+
+
 def format_ranges(ranges: Iterable[tuple[int, int]]) -> bytes:
     """Inclusive *ranges* as a sequence-set."""
     return b",".join(
@@ -131,14 +147,4 @@ def format_ranges(ranges: Iterable[tuple[int, int]]) -> bytes:
 
 def format_uids(uids: Sequence[int]) -> bytes:
     """Ascending *uids*, not empty, as a uid-set: ``1:3,7`` (RFC 4315)."""
-    if uids[-1] - uids[0] + 1 == len(uids):
-        return format_ranges([(uids[0], uids[-1])])
-    ranges: list[tuple[int, int]] = []
-    first = last = uids[0]
-    for uid in uids[1:]:
-        if uid != last + 1:
-            ranges.append((first, last))
-            first = uid
-        last = uid
-    ranges.append((first, last))
-    return format_ranges(ranges)
+    return format_ranges(ranges_of(uids))
