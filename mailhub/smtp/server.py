@@ -211,26 +211,22 @@ class SMTPConnection(Connection):
         credentials = PasswordLogin(step.username, step.password, self.peer)
         try:
             self._avatar = await self.login(credentials, ISubmission)
-        except LoginFailed as failure:
-            error: MailError = AuthenticationFailed("refused by the portal")
-            if isinstance(failure, MailError):
-                error = failure
-        except AuthenticationFailed as failure:
-            error = failure
-        except LocalFault as failure:
-            self.log.warn("login impossible now: {error}", error=failure)
+        except (LoginFailed, AuthenticationFailed) as error:
+            self.log.info(
+                "{peer}: login of {user!r} failed: {error}",
+                peer=self.peer.host,
+                user=name,
+                error=error,
+            )
+            if not isinstance(error, MailError):
+                error = AuthenticationFailed("the portal says no")
+            return self.session.failed_login(reply_for(error))
+        except LocalFault as error:
+            self.log.warn("login impossible now: {error}", error=error)
             return replies.LOGIN_UNAVAILABLE
-        else:
-            self.session.user = name
-            self.log.info("{peer}: {user!r} logged in", peer=self.peer.host, user=name)
-            return replies.AUTHENTICATED
-        self.log.info(
-            "{peer}: login of {user!r} failed: {error}",
-            peer=self.peer.host,
-            user=name,
-            error=error,
-        )
-        return self.session.failed_login(reply_for(error))
+        self.session.user = name
+        self.log.info("{peer}: {user!r} logged in", peer=self.peer.host, user=name)
+        return replies.AUTHENTICATED
 
     async def receive(self) -> Any:
         """Message data into a spool; see :class:`mailhub.smtp.data.DataReader`.
