@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from ...errors import ReadOnlyMailbox
 from .. import replies
@@ -73,15 +73,14 @@ async def retr(dialogue: Dialogue, argument: bytes) -> bytes:
     maildrop = dialogue.maildrop
     index = maildrop.find(number)
     content = await maildrop.content(index, dialogue.has_input)
+    first = replies.message(maildrop.sizes[index])
     try:
+        if content.size > PIECE:
+            return await _send_pieces(dialogue, first, _pieces(content))
         data = await content.read(0, PIECE)
-        dialogue.send(replies.message(maildrop.sizes[index]))
-        if content.size <= PIECE:
-            dialogue.send(stuff(data))
-            return ending(data)
-        return await _send_rest(dialogue, content, data)
     finally:
         content.close()
+    return _send_whole(dialogue, first, data)
 
 
 async def top(dialogue: Dialogue, argument: bytes) -> bytes:
@@ -90,16 +89,15 @@ async def top(dialogue: Dialogue, argument: bytes) -> bytes:
     maildrop = dialogue.maildrop
     index = maildrop.find(number)
     eager = dialogue.has_input
-    data = await maildrop.header(index, eager)
-    if lines and maildrop.sizes[index] > len(data):
-        content = await maildrop.content(index, eager)
-        try:
-            data += await _first_lines(content, len(data), lines)
-        finally:
-            content.close()
-    dialogue.send(replies.TOP_FOLLOWS)
-    dialogue.send(stuff(data))
-    return ending(data)
+    header = await maildrop.header(index, eager)
+    if not lines or maildrop.sizes[index] <= len(header):
+        return _send_whole(dialogue, replies.TOP_FOLLOWS, header)
+    content = await maildrop.content(index, eager)
+    try:
+        pieces = _first_lines(content, header, lines)
+        return await _send_pieces(dialogue, replies.TOP_FOLLOWS, pieces)
+    finally:
+        content.close()
 
 
 def top_capability(dialogue: Dialogue) -> bytes:
@@ -128,31 +126,52 @@ async def _send_lines(
     return replies.END
 
 
-async def _send_rest(dialogue: Dialogue, content: Content, data: bytes) -> bytes:
-    """Send a large message piece by piece; the end of it.
+def _send_whole(dialogue: Dialogue, first: bytes, data: bytes) -> bytes:
+    """Send *first* and a message; the end of it."""
+    dialogue.send(first)
+    dialogue.send(stuff(data))
+    return ending(data)
 
-    After the first piece an error has no words: the connection is cut, and the
-    client sees that the final dot is missing.
+
+async def _send_pieces(
+    dialogue: Dialogue, first: bytes, pieces: AsyncIterator[bytes]
+) -> bytes:
+    """Send *first* and a message piece by piece; the end of it.
+
+    Nothing is sent before the first piece could be read.  After it an error has
+    no words: the connection is cut, and the client sees that the final dot is
+    missing.
     """
-    stuffer, position = Stuffer(), 0
-    dialogue.session.sending = True
-    while data:
+    session, stuffer = dialogue.session, Stuffer()
+    async for data in pieces:
+        if session.sending:
+            await dialogue.drain()
+        else:
+            dialogue.send(first)
+            session.sending = True
         dialogue.send(stuffer.feed(data))
-        await dialogue.drain()
-        position += len(data)
-        data = await content.read(position, position + PIECE)
-    dialogue.session.sending = False
+    session.sending = False
     return stuffer.finish()
 
 
-async def _first_lines(content: Content, start: int, lines: int) -> bytes:
-    """The first *lines* lines of *content* from the octet *start* on."""
-    pieces = []
+async def _pieces(content: Content) -> AsyncIterator[bytes]:
+    """All octets of *content*."""
+    for start in range(0, content.size, PIECE):
+        yield await content.read(start, start + PIECE)
+
+
+async def _first_lines(
+    content: Content, header: bytes, lines: int
+) -> AsyncIterator[bytes]:
+    """*header*, and the first *lines* lines after it."""
+    start, before = len(header), header
     while lines and (data := await content.read(start, start + PIECE)):
         split = data.split(b"\n", lines)
         if len(split) > lines:
             data = data[: len(data) - len(split[-1])]
         lines -= len(split) - 1
         start += len(data)
-        pieces.append(data)
-    return b"".join(pieces)
+        yield before + data
+        before = b""
+    if before:
+        yield before
