@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 #: (attack: ``(BODY[] BODY[] ...)``).  Clients that fetch part by part need one
 #: for each part of a message.
 MAX_ITEMS = 250
+#: Of these, sections of headers: they are put together in memory, and a header
+#: may have megabytes.
+MAX_HEADER_ITEMS = 10
 #: Messages up to this size are read at once.
 SMALL_MESSAGE = 64 * 1024
 
@@ -269,11 +272,13 @@ _NUMBER, _UID, _FLAGS, _FIRST_COLUMN = range(4)
 def plan_of(items: Iterable[Item], *, sets_seen: bool = False) -> FetchPlan:
     """The plan that answers with *items*; those given twice count once.
 
-    :raises LimitReached: more than ``MAX_ITEMS``.
+    :raises LimitReached: more than ``MAX_ITEMS`` or ``MAX_HEADER_ITEMS``.
     """
     chosen = tuple(dict.fromkeys(items))
     if len(chosen) > MAX_ITEMS:
         raise LimitReached(f"FETCH of more than {MAX_ITEMS} items")
+    if sum(map(_makes_header, chosen)) > MAX_HEADER_ITEMS:
+        raise LimitReached(f"FETCH of more than {MAX_HEADER_ITEMS} header sections")
     columns = tuple(
         dict.fromkeys(column for item in chosen for column in _columns_of(item))
     )
@@ -299,6 +304,10 @@ def _columns_of(item: Item) -> tuple[Column, ...]:
     if item.text is SectionText.TEXT:
         return Column.HEADER, Column.CONTENT
     return (Column.CONTENT,)
+
+
+def _makes_header(item: Item) -> bool:
+    return isinstance(item, Section) and (item.of_header or bool(item.fields))
 
 
 def _selects_nested(item: Item) -> TypeGuard[Section]:

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.errors import LimitReached, SyntaxFault
-from mailhub.imap.fetch import MAX_ITEMS, Attribute, FetchPlan, Row, parse_fetch
+from mailhub.imap.fetch import (
+    MAX_HEADER_ITEMS,
+    MAX_ITEMS,
+    Attribute,
+    FetchPlan,
+    Row,
+    parse_fetch,
+)
 from mailhub.imap.internaldate import format_dates
 from mailhub.imap.sections import MAX_FIELDS, Section, SectionText
 from mailhub.imap.syntax import Scanner
@@ -167,6 +174,15 @@ class ParseTests(SynchronousTestCase):
 
         self.assertEqual(len(plan(of(MAX_ITEMS)).items), MAX_ITEMS)
         self.assertRaises(LimitReached, plan, of(MAX_ITEMS + 1))
+
+    def test_the_limit_of_header_sections(self) -> None:
+        def of(count: int, text: bytes) -> bytes:
+            items = [b"BODY[" + text + b"]<%d.1>" % n for n in range(count)]
+            return b"(BODY[] " + b" ".join(items) + b")"
+
+        for text in [b"HEADER", b"HEADER.FIELDS.NOT (X)", b"1.HEADER.FIELDS (X)"]:
+            self.assertEqual(len(plan(of(MAX_HEADER_ITEMS, text)).items), 11)
+            self.assertRaises(LimitReached, plan, of(MAX_HEADER_ITEMS + 1, text))
 
     def test_the_limit_of_header_fields(self) -> None:
         def of(count: int) -> bytes:
