@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import mmap
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from twisted.internet.task import deferLater
 
+from ...errors import LocalFault
 from ...mail.flags import Flags
 from ...mail.headers import Octets
 from ...mail.matching import Need, Stage, compile_query
@@ -31,42 +33,50 @@ _PAGE = 500
 
 _MAX_UID = 2**32 - 1
 
-_WITHOUT_SENT = (
-    "select uid, flags, internal_date, size, item_id, null, null from message"
-    " where account_id = ? and mailbox_id = ? and uid between ? and ?"
-    f" order by uid limit {_PAGE}"
-)
-_WITH_SENT = (
-    "select m.uid, m.flags, m.internal_date, m.size, m.item_id, i.sent, null"
-    " from message m join item i on i.item_id = m.item_id where m.account_id = ?"
-    f" and m.mailbox_id = ? and m.uid between ? and ? order by m.uid limit {_PAGE}"
-)
+#: A message as the search carries it along: uid, flags as stored, internal_date,
+#: size, item_id; and what was asked for of sent and header, else ``None``.
+Row = tuple[int, int, int, int, int, Any, Any]
 
 
 class Candidate:
     """A message as :mod:`mailhub.mail.matching` looks at it.
 
     One object serves all messages of a search in turn.
+
+    :ivar row: the message it is at the moment.
     """
 
-    __slots__ = (
-        "content", "flags", "header", "internal_date", "parts", "sent", "size", "uid"
-    )
-    uid: int
-    flags: Flags
-    internal_date: int
-    size: int
-    sent: int | None
-    header: bytes
+    __slots__ = ("_flags", "content", "parts", "row")
+    row: Row
     parts: Part
     content: Octets
 
-    def take(self, row: tuple) -> None:
-        """Be the message of *row*, in the order of the statements above."""
-        (
-            self.uid, self.flags, self.internal_date, self.size, _,
-            self.sent, self.header,
-        ) = row
+    def __init__(self, flags: Mapping[int, Flags]) -> None:
+        self._flags = flags
+
+    @property
+    def uid(self) -> int:
+        return self.row[0]
+
+    @property
+    def flags(self) -> Flags:
+        return self._flags[self.row[1]]
+
+    @property
+    def internal_date(self) -> int:
+        return self.row[2]
+
+    @property
+    def size(self) -> int:
+        return self.row[3]
+
+    @property
+    def sent(self) -> int | None:
+        return cast("int | None", self.row[5])
+
+    @property
+    def header(self) -> bytes:
+        return cast(bytes, self.row[6])
 
 
 class Joined:
@@ -111,18 +121,23 @@ async def search(access: Access, key: Key, query: Query) -> list[int]:
     cheap = [stage for stage in stages if stage.need <= Need.ROW]
     headers = [stage for stage in stages if stage.need is Need.HEADER]
     contents = [stage for stage in stages if stage.need is Need.CONTENT]
-    statement = _WITH_SENT if _asks_for_sent(query) else _WITHOUT_SENT
+    # Headers come along at once where they will be wanted of every message.
+    at_once = bool(headers) and not cheap
+    statement = _statement(_asks_for_sent(query), at_once)
     pace = Pace(access.reactor)
     first, last = _bounds(query)
     found: list[int] = []
     while first <= last:
-        rows = _page(access, key, statement, first, last)
+        rows, flags = _page(access, key, statement, first, last)
         first = rows[-1][0] + 1 if len(rows) == _PAGE else last + 1
-        left = _filter(rows, cheap)
-        if left and (headers or contents):
-            left = _filter(_with_headers(access, left), headers)
+        message = Candidate(flags)
+        left = _filter(message, rows, cheap)
+        if left and (headers or contents) and not at_once:
+            left = _with_headers(access, left)
+        left = _filter(message, left, headers)
         for row in left if contents else ():
-            if _content_matches(access, row, contents):
+            message.row = row
+            if _content_matches(access, message, contents):
                 found.append(row[0])
             await pace.rest()
         if not contents:
@@ -153,32 +168,47 @@ def _asks_for_sent(query: Query) -> bool:
     return isinstance(query, SentDate)
 
 
+@lru_cache
+def _statement(with_sent: bool, with_header: bool) -> str:
+    tables = "message m"
+    if with_sent:
+        tables += " join item i on i.item_id = m.item_id"
+    if with_header:
+        tables += " join header h on h.item_id = m.item_id"
+    return (
+        "select m.uid, m.flags, m.internal_date, m.size, m.item_id,"
+        f" {'i.sent' if with_sent else 'null'}, {'h.header' if with_header else 'null'}"
+        f" from {tables} where m.account_id = ? and m.mailbox_id = ?"
+        f" and m.uid between ? and ? order by m.uid limit {_PAGE}"
+    )
+
+
 def _page(
     access: Access, key: Key, statement: str, first: int, last: int
-) -> list[tuple]:
-    """Rows that :func:`_filter` takes, in UID order."""
+) -> tuple[list[Row], dict[int, Flags]]:
+    """-> messages in UID order, and what their flags mean"""
     with access.reading() as connection:
         mailbox_state(connection, key)
         rows = connection.execute(statement, (*key, first, last)).fetchall()
-        sets = access.flags.sets(row[1] for row in rows)
-    return [(row[0], flags, *row[2:]) for row, flags in zip(rows, sets, strict=True)]
+        values = list({row[1] for row in rows})
+        sets = access.flags.sets(values)
+    return rows, dict(zip(values, sets, strict=True))
 
 
-def _filter(rows: list[tuple], stages: Sequence[Stage]) -> list[tuple]:
+def _filter(message: Candidate, rows: list[Row], stages: Sequence[Stage]) -> list[Row]:
     """Those of *rows* that pass all *stages*."""
-    message = Candidate()
     for stage in stages:
         match = stage.match
         left = []
         for row in rows:
-            message.take(row)
+            message.row = row
             if match(message):
                 left.append(row)
         rows = left
     return rows
 
 
-def _with_headers(access: Access, rows: list[tuple]) -> list[tuple]:
+def _with_headers(access: Access, rows: list[Row]) -> list[Row]:
     with access.reading() as connection:
         found = dict(
             connection.execute(
@@ -191,27 +221,32 @@ def _with_headers(access: Access, rows: list[tuple]) -> list[tuple]:
     return [(*row[:6], found[row[4]]) for row in rows if row[4] in found]
 
 
-def _content_matches(access: Access, row: tuple, stages: Sequence[Stage]) -> bool:
+def _content_matches(
+    access: Access, message: Candidate, stages: Sequence[Stage]
+) -> bool:
     with access.reading() as connection:
         rows = connection.execute(
             "select h.parts, i.prefix, b.digest, b.data from item i"
             " join header h on h.item_id = i.item_id"
             " join blob b on b.blob_id = i.blob_id where i.item_id = ?",
-            (row[4],),
+            (message.row[4],),
         ).fetchall()
     if not rows:
         return False
     [(parts, prefix, digest, data)] = rows
-    message = Candidate()
-    message.take(row)
     message.parts = load(parts)
     if data is not None:
         message.content = prefix + data
         return all(stage.match(message) for stage in stages)
-    with (
-        storage_faults(),
-        open(access.files.path(digest), "rb") as file,
-        mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped,
-    ):
-        message.content = cast(Octets, Joined(prefix, mapped))
-        return all(stage.match(message) for stage in stages)
+    try:
+        with (
+            storage_faults(),
+            open(access.files.path(digest), "rb") as file,
+            mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped,
+        ):
+            message.content = cast(Octets, Joined(prefix, mapped))
+            return all(stage.match(message) for stage in stages)
+    except LocalFault as fault:
+        if isinstance(fault.__cause__, FileNotFoundError):
+            return False  # Removed meanwhile.
+        raise
