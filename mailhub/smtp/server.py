@@ -346,7 +346,7 @@ class SMTPFactory(ConnectionFactory):
             trusts_everybody=trusts_everybody,
         )
         self.smtp_limits = replace(
-            smtp_limits or SMTPLimits(),
+            smtp_limits or self._usual_limits(),
             message_size=self.limits.message_size,
             recipients=self.limits.recipients,
             failed_logins=self.limits.login_failures,
@@ -358,6 +358,13 @@ class SMTPFactory(ConnectionFactory):
         self.greeting = replies.greeting(self.host_name, protocol)
         # No two processes begin at the same place, so ids stay apart.
         self._ids = itertools.count(secrets.randbits(47))
+
+    def _usual_limits(self) -> SMTPLimits:
+        if not self.smtp_service.lmtp:
+            return SMTPLimits()
+        # A trusted MTA may well have a message for many who are unknown here.
+        # Cutting it off would keep the others from theirs, again and again.
+        return SMTPLimits(errors=self.limits.recipients)
 
     def new_id(self) -> str:
         """Twelve characters that name a transaction."""

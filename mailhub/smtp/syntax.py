@@ -76,6 +76,8 @@ def parse_mail(argument: bytes) -> MailArgument:
     :raises mailhub.mail.address.MalformedAddress:
     """
     sender, rest = _path_after(b"FROM:", argument)
+    if sender is not None and not sender.domain:
+        raise BadArguments("only a recipient may be plain postmaster")
     if not rest:
         return MailArgument(sender, _NO_PARAMETERS)
     given = _parameters(rest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhub.errors import OverQuota, StorageFull
+from mailhub.errors import OverQuota, StorageFull, UnknownRecipient
 from mailhub.smtp.session import SMTPLimits
 
 from .fixture import REMOTE, Server, begin
@@ -231,9 +231,21 @@ class FloodTests(SynchronousTestCase):
         player, replies = self.flood(b"FROB\r\n", 3, smtp_limits=limits)
         self.assertEqual(len(replies), 2)
 
-    def test_unknown_recipients_are_errors(self):
-        player, replies = self.flood(b"RCPT TO:<a@example.org>\r\n", 200)
-        self.assertEqual(len(replies), 11)
+    def ask_for_unknown(self, service):
+        server = Server(service)
+        server.avatar.wants["recipient"] = UnknownRecipient("x")
+        player = server.greeted()
+        player.send(MAIL + RCPT * 200)
+        return player.received().split(b"\r\n")[1:-1]
+
+    def test_who_asks_for_many_unknown_recipients_is_cut(self):
+        *replies, last = self.ask_for_unknown("smtp")
+        self.assertEqual(replies, [b"550 5.1.1 User unknown"] * 10)
+        self.assertEqual(last, b"421 4.7.0 Too many errors")
+
+    def test_an_mta_that_speaks_lmtp_is_not(self):
+        replies = self.ask_for_unknown("lmtp")
+        self.assertEqual(replies, [b"550 5.1.1 User unknown"] * 200)
 
 
 class FullDiskTests(SynchronousTestCase):

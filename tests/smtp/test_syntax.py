@@ -66,6 +66,7 @@ BAD_MAILS = [
     (b"", BadArguments),
     (b"<a@example.com>", BadArguments),
     (b"TO:<a@example.com>", BadArguments),
+    (b"FROM:<postmaster>", BadArguments),
     (b"FROM:<a@example.com>SIZE=1", BadArguments),
     (b"FROM:<a@example.com> SIZE", BadArguments),
     (b"FROM:<a@example.com> SIZE=", BadArguments),
