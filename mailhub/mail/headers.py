@@ -102,6 +102,15 @@ class Fields:
             return []
         return [value for other, value in self if other == name]
 
+    def joined(self, name: bytes) -> bytes:
+        """The values of every field *name* as one list, with commas between."""
+        value = self._first.get(name)
+        if value is None:
+            return b""
+        if self._names.count(name) == 1:
+            return unfold(value)
+        return b", ".join(self.all(name))[:MAX_FIELD]
+
     def __contains__(self, name: bytes) -> bool:
         return name in self._first
 
