@@ -1,0 +1,78 @@
+"""Listening sockets, bound before anything else happens.
+
+They are bound here and handed to the reactor later, so that a port that is taken is
+known before a store is opened, and so that a privileged port can be bound before
+the right to do so is given up.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+
+#: Connections that wait to be accepted; the kernel's own limit may be lower.
+BACKLOG = 1024
+#: Who may connect to a UNIX socket: its owner and its group, which is that of the
+#: folder where the folder says so (setgid).
+UNIX_MODE = 0o660
+#: This machine has no such kind of address.
+UNAVAILABLE = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+
+
+def bind_internet(host: str, port: int) -> socket.socket:
+    """A socket that listens on the IP address *host*; port 0 is any free one.
+
+    An IPv6 address takes no IPv4 connections, so that peers have one spelling.
+
+    :raises OSError: it cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host, port))
+        return _listen(listening)
+    except BaseException:
+        listening.close()
+        raise
+
+
+def bind_unix(path: str) -> socket.socket:
+    """A socket that listens at *path*; what a process that died left is removed.
+
+    :raises OSError: it cannot be bound; ``EADDRINUSE`` if another process
+        listens there, or something else than a socket is there.
+    """
+    _remove_stale(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(path)
+        os.chmod(path, UNIX_MODE)
+        return _listen(listening)
+    except BaseException:
+        listening.close()
+        raise
+
+
+def _listen(listening: socket.socket) -> socket.socket:
+    listening.setblocking(False)
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _remove_stale(path: str) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)

@@ -1,0 +1,354 @@
+"""The whole server, put together: the only place where concrete classes meet.
+
+A reactor and a configuration make a :class:`MailService`.  There is nothing
+global, so any number of them can live in one process.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from .auth.passwd_file import PasswdFileChecker
+from .auth.portal import make_portal
+from .auth.realm import Realm
+from .auth.throttle import LoginLimits
+from .config.faults import ConfigError, Fault
+from .config.identity import certificate, server_name
+from .config.kinds import Endpoint
+from .config.settings import PORTS, Config
+from .errors import MailError
+from .imap.server import IMAPFactory
+from .net.binding import UNAVAILABLE, bind_internet, bind_unix
+from .net.certificates import Identity
+from .net.factory import ConnectionFactory
+from .net.listen import wrap_tls
+from .net.server_tls import CertificateStore
+from .net.spool import Spool
+from .pop3.server import POP3Factory
+from .routing.router import Router
+from .routing.submission import InboundSubmission, UserSubmission
+from .smtp.server import LMTPFactory, SMTPFactory
+from .store.memory import MemoryStore
+from .store.sqlite.durable import make_directory
+from .store.sqlite.store import SQLiteStore
+
+#: The certificate is read again this often: somebody may have renewed it.
+RELOAD_SECONDS = 86_400.0
+#: From here on the log says that the certificate ends soon.
+EXPIRY_WARNING = timedelta(days=14)
+_WRITABLE_BY_OTHERS = 0o022
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What listens for a service.
+
+    :ivar alpn: the protocol's name in TLS (RFC 7301).
+    :ivar implicit_tls: TLS from the first octet (RFC 8314).
+    :ivar plaintext: the factory's option that takes passwords in clear text from
+        everywhere.
+    """
+
+    factory: Callable[..., ConnectionFactory]
+    alpn: bytes
+    plaintext: str
+    implicit_tls: bool = False
+
+
+_PROTOCOLS = {
+    "smtp": Protocol(SMTPFactory, b"smtp", "trusts_everybody"),
+    "submission": Protocol(SMTPFactory, b"smtp", "trusts_everybody"),
+    "submissions": Protocol(SMTPFactory, b"smtp", "trusts_everybody", True),
+    "lmtp": Protocol(LMTPFactory, b"lmtp", "trusts_everybody"),
+    "pop3": Protocol(POP3Factory, b"pop3", "trusts_network"),
+    "pop3s": Protocol(POP3Factory, b"pop3", "trusts_network", True),
+    "imap": Protocol(IMAPFactory, b"imap", "trusts_everybody"),
+    "imaps": Protocol(IMAPFactory, b"imap", "trusts_everybody", True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A socket that listens for a service."""
+
+    service: str
+    endpoint: Endpoint
+    socket: socket.socket
+
+
+def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> MailService:
+    """A server that does what *config* says; nothing is opened before it starts.
+
+    :param checkers: more ``ICredentialsChecker``s, asked after the configured
+        ones.
+    """
+    store = make_store(config, reactor)
+    router = Router(
+        store.directory,
+        host_names=[server_name(config)],
+        postmaster=config.mail.postmaster,
+        separator=config.mail.plus_separator,
+    )
+    realm = Realm(
+        store,
+        inbound=lambda: InboundSubmission(store, router),
+        for_user=lambda login: UserSubmission(store, router, login=login),
+    )
+    sources = config.login.auth
+    portal = make_portal(
+        realm,
+        store.directory if any(each.name == "store" for each in sources) else None,
+        reactor,
+        more_checkers=[
+            *(PasswdFileChecker(each.path) for each in sources if each.path),
+            *checkers,
+        ],
+        limits=_login_limits(config),
+    )
+    return MailService(config, reactor, store, portal)
+
+
+def make_store(config: Config, reactor: Any) -> Any:
+    """The ``IMailStore`` that *config* asks for, not yet started."""
+    if config.store.kind == "memory":
+        return MemoryStore()
+    return SQLiteStore(config.server.data, reactor=reactor, spool=Spool)
+
+
+def _login_limits(config: Config) -> LoginLimits:
+    names = [field.name for field in fields(LoginLimits)]
+    return LoginLimits(**{name: getattr(config.login, name) for name in names})
+
+
+class MailService(MultiService):
+    """A mail server, for ``twistd`` or inside another application.
+
+    Where it cannot start, :attr:`started` fails with a ``ConfigError``, a
+    ``MailError`` or an ``OSError`` whose text is for the person who starts it;
+    nothing listens then, and the store is closed.
+
+    :param store: an ``IMailStore``, not yet started.
+    :param portal: where all protocols log in.
+    :ivar factories: by service, once it has started.
+    :ivar started: a ``Deferred`` that fires when all services listen.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, config: Config, reactor: Any, store: Any, portal: Portal
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.store = store
+        self.portal = portal
+        self.factories: dict[str, ConnectionFactory] = {}
+        self.started: Deferred[None] = Deferred()
+        self._reactor = reactor
+        self._certificates: CertificateStore | None = None
+        self._bound: list[Bound] = []
+        self._ports: list[IListeningPort] = []
+        self._reloading = LoopingCall(self.reload)
+        self._reloading.clock = reactor
+
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """The first IP address and port of each service that listens on one."""
+        found: dict[str, tuple[str, int]] = {}
+        for service, endpoint in self.endpoints():
+            if not endpoint.path:
+                found.setdefault(service, (endpoint.host, endpoint.port))
+        return found
+
+    def endpoints(self) -> list[tuple[str, Endpoint]]:
+        """Everything that is bound, with the ports that the system has chosen."""
+        return [(bound.service, bound.endpoint) for bound in self._bound]
+
+    def privilegedStartService(self) -> None:
+        """Bind all addresses, which may need rights that are given up next.
+
+        :raises ConfigError: some of them cannot be bound.
+        """
+        super().privilegedStartService()
+        self._bound = bind_all(self.config, self.log)
+
+    def startService(self) -> None:
+        """Begin; :attr:`started` tells how it went."""
+        super().startService()
+        self.started = Deferred.fromCoroutine(self._start())
+
+    def stopService(self) -> Deferred[None]:
+        """Let sessions finish what they do, then close everything."""
+        return Deferred.fromCoroutine(self._stop())
+
+    def reload(self) -> None:
+        """Read the certificate again; the one in use stays if that fails."""
+        if self._certificates is None:
+            return
+        try:
+            self._certificates.reload()
+        except (ConfigError, MailError) as error:
+            self.log.error("the certificate stays as it is: {error}", error=error)
+        self._warn_of_expiry(self._certificates.identity)
+
+    async def _start(self) -> None:
+        try:
+            if not self._bound:
+                self._bound = bind_all(self.config, self.log)
+            if self.config.store.kind == "sqlite":
+                prepare_folder(self.config)
+            certificates = CertificateStore(
+                lambda: certificate(self.config, datetime.now(UTC)),
+                self.config.tls.minimum_version,
+            )
+            await self.store.start()
+            self._listen(certificates)
+        except BaseException:
+            await self._close()
+            raise
+        self._certificates = certificates
+        self._reloading.start(RELOAD_SECONDS, now=False)
+        self._warn_of_expiry(certificates.identity)
+        self.log.info("{text}", text=announcement(self.config, self.endpoints()))
+
+    def _listen(self, certificates: CertificateStore) -> None:
+        """Let the reactor accept connections on all sockets."""
+        for service in {bound.service for bound in self._bound}:
+            self.factories[service] = self._factory(service, certificates)
+        for bound in self._bound:
+            port = self._reactor.adoptStreamPort(
+                bound.socket.fileno(),
+                bound.socket.family,
+                wrap_tls(self.factories[bound.service], self._reactor),
+            )
+            self._ports.append(port)
+            bound.socket.close()  # the port has its own copy
+
+    def _factory(
+        self, service: str, certificates: CertificateStore
+    ) -> ConnectionFactory:
+        protocol, plaintext = _PROTOCOLS[service], self.config.login.plaintext
+        return protocol.factory(
+            self.portal,
+            service=service,
+            host_name=server_name(self.config),
+            certificates=certificates.server(protocol.alpn),
+            implicit_tls=protocol.implicit_tls,
+            limits=self.config.limits,
+            spool=self.store.spool,
+            clock=self._reactor,
+            trusts_loopback=plaintext != "never",
+            **{protocol.plaintext: plaintext == "always"},
+        )
+
+    async def _stop(self) -> None:
+        if self._reloading.running:
+            self._reloading.stop()
+        await self._close()
+        await MultiService.stopService(self)
+
+    async def _close(self) -> None:
+        """Close what is open, whether all of it was opened or not."""
+        ports, self._ports = self._ports, []
+        for port in ports:
+            await maybeDeferred(port.stopListening)
+        await gatherResults([each.shutdown() for each in self.factories.values()])
+        for bound in self._bound:
+            bound.socket.close()
+        self._bound.clear()
+        self.factories.clear()
+        self._certificates = None
+        await self.store.stop()
+
+    def _warn_of_expiry(self, identity: Identity) -> None:
+        if identity.expires - datetime.now(UTC) < EXPIRY_WARNING:
+            self.log.warn(
+                "the certificate ends on {end:%Y-%m-%d}", end=identity.expires
+            )
+
+
+def bind_all(config: Config, log: Logger) -> list[Bound]:
+    """Sockets for all that *config* wants to listen.
+
+    Where the machine has no IPv6, the profile's IPv6 addresses are left out.
+
+    :raises ConfigError: some cannot be bound; none is bound then.
+    """
+    bound: list[Bound] = []
+    faults: list[Fault] = []
+    for service in PORTS:
+        chosen = getattr(config.listen, service) is not None
+        for endpoint in config.listen.endpoints(service):
+            try:
+                bound.append(_bind(service, endpoint))
+            except OSError as error:
+                if ":" in endpoint.host and error.errno in UNAVAILABLE and not chosen:
+                    log.info("no IPv6 here for {service}", service=service)
+                    continue
+                text = f"cannot listen on {endpoint}: {error.strerror}"
+                faults.append(config.fault("listen", service, text))
+    if faults:
+        for each in bound:
+            each.socket.close()
+        raise ConfigError(faults)
+    return bound
+
+
+def _bind(service: str, endpoint: Endpoint) -> Bound:
+    if endpoint.path:
+        return Bound(service, endpoint, bind_unix(endpoint.path))
+    listening = bind_internet(endpoint.host, endpoint.port)
+    host, port = listening.getsockname()[:2]
+    return Bound(service, Endpoint(host, port), listening)
+
+
+def prepare_folder(config: Config) -> None:
+    """Make the data folder, for its owner only.
+
+    :raises ConfigError: it cannot be made, or others may write there.
+    """
+    path = config.server.data
+    try:
+        make_directory(path)
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        text = f"{error.filename or path}: {error.strerror}"
+        raise ConfigError([config.fault("server", "data", text)]) from None
+    if mode & _WRITABLE_BY_OTHERS:
+        text = f"others may write in {path}; run: chmod 700 {path}"
+        raise ConfigError([config.fault("server", "data", text)])
+
+
+def announcement(config: Config, endpoints: Iterable[tuple[str, Endpoint]]) -> str:
+    """What the person who starts the server wants to know."""
+    lines = [f"mailhub is ready on {server_name(config)}"]
+    lines += [f"    {service:<12} {endpoint}" for service, endpoint in endpoints]
+    if config.store.kind == "memory":
+        return "\n".join([*lines, "Nothing is kept when it stops."])
+    if not config.tls.certificate:
+        lines.append(
+            "The certificate is its own; clients will ask whether to trust it."
+        )
+    command = ["mailhub"]
+    if config.source is not None:
+        command += ["--config", config.source]
+    data = config.origins.get(("server", "data"))
+    if data is not None and data.place != config.source:
+        command += ["--data", config.server.data]
+    lines += [
+        f"All mail is in {config.server.data}",
+        f"Add a user with: {shlex.join(command)} user add you@example.org",
+    ]
+    return "\n".join(lines)
