@@ -30,7 +30,8 @@ _PARAMETER = re.compile(
     re.DOTALL,
 )
 #: RFC 6838, section 4.2, allows 127 octets for each name.
-_MEDIA_TYPE = re.compile(rb"(" + _TOKEN + rb"{1,127})/(" + _TOKEN + rb"{1,127})")
+_TYPE_NAME = rb"([!#$%&'*+.0-9A-Z^_`a-z{|}~-]{1,127})"
+_MEDIA_TYPE = re.compile(_TYPE_NAME + rb"/" + _TYPE_NAME)
 _QUOTED_PAIR = re.compile(rb"\\(.?)", re.DOTALL)
 _COMMENT = re.compile(rb"[ \t\r\n]*+\([^()]*+\)")
 #: ``name*0*``: piece 0 of ``name``, percent-encoded (RFC 2231, sections 3, 4).
