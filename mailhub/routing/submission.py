@@ -14,11 +14,13 @@ from ..errors import LocalFault, MailError, NoRouteYet, Refused, UnknownRecipien
 from ..interfaces import ISubmission
 from ..mail.account import Account, Delivery, Target
 from ..mail.address import Address
+from ..mail.dates import format_date
 from ..mail.envelope import Envelope
+from ..mail.headers import header_line
 from ..policy.check import Pipeline
 from ..policy.header import count_fields
 from ..policy.hops import HopLimit
-from ..smtp.trace import date_time, return_path
+from ..smtp.trace import return_path
 from .router import Decision, Outcome, Router
 
 #: The checks that no server should be without.
@@ -192,11 +194,11 @@ class UserSubmission(_Submission):
     async def _additions(self, envelope: Envelope, content: Any) -> bytes:
         """``Date:`` and ``Message-ID:`` where missing (RFC 6409, section 8)."""
         dates, idents = await count_fields(content, b"date", b"message-id")
-        lines = ""
+        now = int(self._now())
+        lines = b""
         if not dates:
-            lines += f"Date: {date_time(int(self._now()))}\r\n"
+            lines += header_line(b"Date", format_date(now))
         if not idents:
-            domain = self.login.rpartition("@")[2]
-            unique = f"{int(self._now())}.{envelope.id}"
-            lines += f"Message-ID: <{unique}@{domain or 'localhost'}>\r\n"
-        return lines.encode()
+            unique = f"<{now}.{envelope.id}@{envelope.peer.local_name}>"
+            lines += header_line(b"Message-ID", unique.encode())
+        return lines

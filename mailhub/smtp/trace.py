@@ -7,28 +7,12 @@ start a line of its own (attack: header injection by HELO or MAIL).
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from functools import lru_cache
 
 from ..mail.address import Address, format_path
+from ..mail.dates import format_date
 from ..mail.envelope import Envelope, Peer
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = (
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-)  # fmt: skip
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")
-
-
-@lru_cache(maxsize=4)
-def date_time(seconds: int) -> str:
-    """*seconds* since the epoch as in Date: and Received: (RFC 5322, 3.3)."""
-    at = datetime.fromtimestamp(seconds, UTC)
-    return (
-        f"{_DAYS[at.weekday()]}, {at.day} {_MONTHS[at.month - 1]} {at.year}"
-        f" {at.hour:02}:{at.minute:02}:{at.second:02} +0000"
-    )
 
 
 def transfer_type(envelope: Envelope, *, lmtp: bool, extended: bool) -> str:
@@ -55,17 +39,15 @@ def received(envelope: Envelope, transfer: str, seconds: int) -> bytes:
     """
     peer = envelope.peer
     tls = f" ({_safe(peer.tls)})" if peer.tls else ""
-    text = (
+    header = (
         f"Received: from {_origin(peer)}\r\n"
         f"\tby {_safe(peer.local_name)} with {transfer}{tls} id {envelope.id}"
-    )
-    end = f";\r\n\t{date_time(seconds)}\r\n"
-    if len(envelope.recipients) != 1:
-        return (text + end).encode("ascii")
-    recipient = format_path(envelope.recipients[0])
-    if not recipient.isascii() and not envelope.parameters.smtputf8:
-        return (text + end).encode("ascii")
-    return text.encode("ascii") + b"\r\n\tfor " + recipient + end.encode("ascii")
+    ).encode("ascii")
+    if len(envelope.recipients) == 1:
+        recipient = format_path(envelope.recipients[0])
+        if recipient.isascii() or envelope.parameters.smtputf8:
+            header += b"\r\n\tfor " + recipient
+    return header + b";\r\n\t" + format_date(seconds) + b"\r\n"
 
 
 def return_path(sender: Address | None) -> bytes:

@@ -269,7 +269,7 @@ class UserTests(SubmissionTestCase):
 
     async def test_date_and_message_id_are_added_where_missing(self):
         date = b"Date: Sat, 21 Nov 2026 02:01:34 +0000\r\n"
-        ident = b"Message-ID: <1795226494.ID1@example.org>\r\n"
+        ident = b"Message-ID: <1795226494.ID1@mx.example.org>\r\n"
         for message, added in (
             (b"Subject: x\r\n\r\nDate: y\r\n", date + ident),
             (b"DATE: y\r\n\r\n", ident),

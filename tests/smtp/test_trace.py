@@ -100,15 +100,3 @@ class ReturnPathTests(SynchronousTestCase):
             (Address("a b", "x.example"), b'Return-Path: <"a b"@x.example>\r\n'),
         ):
             self.assertEqual(trace.return_path(sender), expected)
-
-
-class DateTests(SynchronousTestCase):
-    """RFC 5322, section 3.3."""
-
-    def test_dates_are_spelled_in_english_and_in_utc(self):
-        for seconds, expected in (
-            (0, "Thu, 1 Jan 1970 00:00:00 +0000"),
-            (951_782_400, "Tue, 29 Feb 2000 00:00:00 +0000"),
-            (NOW, "Sat, 21 Nov 2026 02:01:34 +0000"),
-        ):
-            self.assertEqual(trace.date_time(seconds), expected)
