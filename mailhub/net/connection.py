@@ -243,6 +243,11 @@ class Connection(Protocol):
         self._outgoing: list[bytes] = []
         self._logouts: list[Callable[[], object]] = []
         self.peer = self.factory.describe_peer(self.transport)
+        if self.peer.port and hasattr(self.transport, "setTcpNoDelay"):
+            # Output is gathered here already.  Left to itself, TCP holds a small
+            # piece until the last one is acknowledged: 40 ms, to a client that
+            # only listens (IDLE).  UNIX sockets have no port and no such option.
+            self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
         if not self.factory.admit(self):
             self._conclude(Ending.CROWDED)

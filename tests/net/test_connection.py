@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -252,6 +253,18 @@ class WritingTests(ConversationCase):
         self.assertEqual(connection.seen, [b"a"])
         connection.resumeProducing()
         self.assertEqual(connection.seen, [b"a", b"b"])
+
+
+    def test_small_pieces_are_not_held_back_by_tcp(self) -> None:
+        for host, expected in (("192.0.2.1", [True]), ("", [])):
+            connection = self.factory.buildProtocol(None)
+            wire = Wire(host)
+            asked: list[bool] = []
+            wire.setTcpNoDelay = asked.append  # type: ignore[attr-defined]
+            if not host:
+                wire.getPeer = lambda: UNIXAddress(None)  # type: ignore[method-assign]
+            connection.makeConnection(wire)
+            self.assertEqual(asked, expected)
 
 
 class TimeTests(ConversationCase):
