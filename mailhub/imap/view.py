@@ -273,9 +273,6 @@ class View:
 
 
 def _keywords(flags: Iterable[Flags]) -> Flags:
-    """All keywords in *flags*."""
-    return frozenset(
-        flag
-        for flag in NO_FLAGS.union(*set(flags))
-        if not flag.startswith("\\")
-    )
+    """All keywords in *flags*; mostly none, and then the one empty set."""
+    used = NO_FLAGS.union(*set(flags))
+    return frozenset(flag for flag in used if flag[0] != "\\") or NO_FLAGS

@@ -84,7 +84,7 @@ class AppendTests(SynchronousTestCase):
         server = Server()
         client = server.logged_in()
         status = client.status(
-            b"APPEND INBOX (\\Seen) {%d+}\r\n%b (\\Flagged) {%d+}\r\n%b {1+}\r\nx"
+            b"APPEND INBOX (\\Seen) {%d+}\r\n%b (\\Flagged) {%d+}\r\n%b  {1+}\r\nx"
             % (len(MESSAGE), MESSAGE, len(MESSAGE), MESSAGE)
         )
         self.assertRegex(status, rb"\AOK \[APPENDUID \d+ 1:3\] ")

@@ -143,6 +143,9 @@ class _Upload:
         """Flags and date before a message; the scanner ends at the literal."""
         flags = NO_FLAGS
         scanner.space()
+        if self.messages:
+            # imapclient puts two spaces between messages.
+            scanner.take(0x20)
         if scanner.peek() == 0x28:
             flags = scanner.flag_list()
             scanner.space()
