@@ -19,10 +19,10 @@ data = "$dir/data"
 host_name = "mx.bench.test"
 
 [listen]
-smtp = "127.0.0.1:$((port + 25))"
-imap = "127.0.0.1:$((port + 43))"
-imaps = "127.0.0.1:$((port + 93))"
-pop3 = "127.0.0.1:$((port + 10))"
+smtp = ["127.0.0.1:$((port + 25))"]
+imap = ["127.0.0.1:$((port + 43))"]
+imaps = ["127.0.0.1:$((port + 93))"]
+pop3 = ["127.0.0.1:$((port + 10))"]
 pop3s = []
 lmtp = []
 submission = []
