@@ -74,6 +74,14 @@ class AvatarTests(SynchronousTestCase):
             player.send(b".\r\n")
             self.assertEqual(player.received(), QUEUED * count)
 
+    def test_an_avatar_that_forgets_a_recipient_has_a_bug(self):
+        server = Server("lmtp")
+        server.avatar.outcomes = [None]
+        player = server.in_data([b"a@b.org", b"c@b.org"])
+        player.send(b".\r\n")
+        self.assertEqual(player.received().count(b"451 4.3.0"), 2)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_what_an_avatar_refuses_with_reaches_the_peer(self):
         for error, reply in (
             (Refused("No dogs here"), b"550 5.7.1 No dogs here\r\n"),

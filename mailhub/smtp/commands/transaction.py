@@ -116,7 +116,10 @@ async def _deliver(
         avatar = await dialogue.submission()
         if avatar is None:
             return [replies.NEED_LOGIN] * count
-        errors = await avatar.message(envelope, content)
+        errors = await avatar.message(envelope, content) or [None] * count
+        if len(errors) != count:
+            # Fewer replies than LMTP's client waits for would lose its place.
+            raise ValueError(f"{len(errors)} outcomes for {count} recipients")
     except MailError as error:
         return [reply_for(error)] * count
     except Exception:
@@ -124,7 +127,6 @@ async def _deliver(
         return [reply_for(LocalFault())] * count
     finally:
         content.close()
-    errors = errors or [None] * count
     if None in errors:
         session.accepted()
         dialogue.taken(envelope, size)
