@@ -37,6 +37,6 @@ END
 
 while IFS=: read -r address password; do
     printf '%s\n' "$password" |
-        "$bin/python" -m mailhub.cli.main --config "$dir/mailhub.toml" \
+        "$bin/python" -m mailhub.cli --config "$dir/mailhub.toml" \
             user add "$address" --password-stdin
 done <"$users"
