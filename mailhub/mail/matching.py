@@ -299,5 +299,5 @@ def _text_match(text: str) -> Match:
     needle = Needle(text)
     return lambda message: (
         needle.in_header(message.header)
-        or body_has(needle, message.parts, message.content)
+        or body_has(needle, message.parts, message.content, part_headers=True)
     )

@@ -28,6 +28,8 @@ _FOLD = re.compile(rb"\r?\n[ \t]")
 _EXTENDED = re.compile(rb"\*[0-9]*+\*?=")
 
 
+#: The parameters that hold the name of a part's file, by field.
+_FILE_NAMES = {b"content-disposition": "filename", b"content-type": "name"}
 #: Characters that are folded at a time.  Some fold to eighteen each (attack: a
 #: text of U+FDFA that fills the memory).
 WINDOW = 64 * 1024
@@ -93,6 +95,22 @@ class Needle:
             self._in_parameters(value)
             for name, value in (Fields(header) if _EXTENDED.search(header) else ())
         )
+
+    def in_file_name(self, header: bytes) -> bool:
+        """Whether the header of a part has it in the name of its file."""
+        if (
+            header.isascii()
+            and b"=?" not in header
+            and b"*" not in header
+            and not self._in_plain(header)
+        ):
+            return False
+        for name, value in Fields(header):
+            if name in _FILE_NAMES:
+                parameters = decode_parameters(parse_parameters(value)[1])
+                if self.in_text(parameters.get(_FILE_NAMES[name], "")):
+                    return True
+        return False
 
     def _in_plain(self, octets: bytes) -> bool:
         """Whether ASCII octets of a header have it, folds taken out."""

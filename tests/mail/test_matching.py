@@ -446,9 +446,23 @@ class BodyTests(MatchingCase):
         )
         self.check(
             message,
-            [Body("hello world"), Text("HELLO"), Body("사진.png"), Body("image/png")],
-            [Body(raw), Body("aGVsbG8"), Text(raw), Body("boundary"), Body("preamble")],
+            [Body("hello world"), Text("HELLO"), Body("사진.png"), Text("image/png")],
+            [Body(raw), Body("aGVsbG8"), Text(raw), Body("image/"), Body("preamble")],
         )
+
+    def test_files_are_found_by_their_names_wherever_they_are_told(self) -> None:
+        for field in [
+            "Content-Type: application/pdf; name=Report.pdf",
+            'Content-Disposition: attachment; FILENAME="the report.pdf"',
+            "Content-Disposition: attachment; filename*0=rep; filename*1=ort.pdf",
+            "Content-Type: application/pdf; name*=us-ascii''re%70ort.pdf",
+            "Content-Type: a/b;\r\n name==?utf-8?q?=72eport.pdf?=",
+        ]:
+            message = (
+                b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+                + field.encode() + b"\r\n\r\n\r\n--b--\r\n"
+            )  # fmt: skip
+            self.check(message, [Body("REPORT.pdf")], [Body("content"), Body("name")])
 
     def test_soft_line_breaks_are_none(self) -> None:
         message = (
