@@ -112,6 +112,9 @@ class Dialogue(Protocol):
     def taken(self, envelope: Envelope, size: int) -> None:
         """Log that a message was taken."""
 
+    def refused(self, verb: bytes, error: MailError) -> None:
+        """Log why a command was refused; the peer hears less."""
+
     def report_fault(self) -> None:
         """Log the exception that is being dealt with, which is a bug."""
 

@@ -23,6 +23,7 @@ from twisted.cred.credentials import Anonymous
 from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
 from twisted.internet.task import deferLater
+from twisted.logger import LogLevel
 
 from ..auth.credentials import PasswordLogin
 from ..auth.sasl import (
@@ -126,12 +127,7 @@ class SMTPConnection(Connection):
         try:
             return await command.perform(self, argument)
         except MailError as error:
-            self.log.info(
-                "{peer}: {verb} refused: {error}",
-                peer=self.peer.host,
-                verb=command.verb.decode(),
-                error=error,
-            )
+            self.refused(command.verb, error)
             return reply_for(error)
         except Exception:
             self.report_fault()
@@ -244,21 +240,25 @@ class SMTPConnection(Connection):
                     refusal = self._keep(spool, data)
             self.unread(reader.rest)
             if reader.fault is not None:
-                refusal = _DATA_FAULTS[reader.fault]
+                fault = SyntaxFault(f"{reader.fault.value} in the message")
+                self.refused(b"DATA", fault)
+                return _DATA_FAULTS[reader.fault]
             return refusal or spool.finish()
         except MailError as error:
+            self.refused(b"DATA", error)
             return reply_for(error)
         finally:
             spool.close()
 
     def _keep(self, spool: Any, data: bytes) -> Reply | None:
         """Store *data*; a reply if it cannot be, after which there is no more."""
-        if spool.size + len(data) > self.session.limits.message_size:
-            return reply_for(MessageTooLarge())
+        limit = self.session.limits.message_size
         try:
+            if spool.size + len(data) > limit:
+                raise MessageTooLarge(f"more than {limit} octets")
             spool.write(data)
         except MailError as error:
-            self.log.error("cannot spool a message: {error}", error=error)
+            self.refused(b"DATA", error)
             return reply_for(error)
         return None
 
@@ -278,6 +278,17 @@ class SMTPConnection(Connection):
             size=size,
             sender=envelope.sender,
             count=len(envelope.recipients),
+        )
+
+    def refused(self, verb: bytes, error: MailError) -> None:
+        """Log why a command was refused; a fault of ours so that it is seen."""
+        ours = isinstance(error, LocalFault)
+        self.log.emit(
+            LogLevel.error if ours else LogLevel.info,
+            "{peer}: {verb} refused: {error}",
+            peer=self.peer.host,
+            verb=verb.decode("ascii"),
+            error=error,
         )
 
     def report_fault(self) -> None:

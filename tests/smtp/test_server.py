@@ -180,15 +180,30 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(sum(sizes), 40 * 80 * 11_001)
         self.assertLessEqual(max(sizes), 65_536 + 4)
 
-    def test_each_message_is_logged_once_without_its_text(self):
+    def events(self):
         events = []
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        return events
+
+    def test_each_message_is_logged_once_without_its_text(self):
+        events = self.events()
         player = Server().in_data()
         player.send(b"Subject: private\r\n\r\n.\r\n")
         [event] = [one for one in events if one.get("id") == "ID1"]
         self.assertEqual((event["size"], event["count"]), (20, 1))
         self.assertNotIn("private", repr(event))
+
+    def test_each_refusal_is_logged_with_its_reason(self):
+        for moment in ("sender", "recipient", "message"):
+            events = self.events()
+            server = Server()
+            server.avatar.wants[moment] = Refused("the reason")
+            player = server.greeted()
+            player.send(MAIL + b"RCPT TO:<bob@example.org>\r\nDATA\r\n")
+            player.send(b".\r\n")
+            told = [one for one in events if "reason" in str(one.get("error"))]
+            self.assertEqual(len(told), 1, moment)
 
 
 class EndingTests(SynchronousTestCase):

@@ -105,14 +105,13 @@ async def _deliver(
 ) -> list[Reply]:
     """Hand the message over; a reply per recipient."""
     session = dialogue.session
-    transfer = trace.transfer_type(
-        envelope, lmtp=dialogue.service.lmtp, extended=session.extended
-    )
-    envelope.trace += trace.received(envelope, transfer, dialogue.seconds())
     count = len(envelope.recipients)
-    success = replies.queued(envelope.id)
     size = content.size
     try:
+        transfer = trace.transfer_type(
+            envelope, lmtp=dialogue.service.lmtp, extended=session.extended
+        )
+        envelope.trace += trace.received(envelope, transfer, dialogue.seconds())
         avatar = await dialogue.submission()
         if avatar is None:
             return [replies.NEED_LOGIN] * count
@@ -121,15 +120,17 @@ async def _deliver(
             # Fewer replies than LMTP's client waits for would lose its place.
             raise ValueError(f"{len(errors)} outcomes for {count} recipients")
     except MailError as error:
-        return [reply_for(error)] * count
+        errors = [error] * count
+        dialogue.refused(b"DATA", error)
     except Exception:
+        errors = [LocalFault()] * count
         dialogue.report_fault()
-        return [reply_for(LocalFault())] * count
     finally:
         content.close()
     if None in errors:
         session.accepted()
         dialogue.taken(envelope, size)
+    success = replies.queued(envelope.id)
     return [success if error is None else reply_for(error) for error in errors]
 
 
