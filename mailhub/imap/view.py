@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 
 from ..mail.flags import DELETED, NO_FLAGS, SEEN, Flags
@@ -21,6 +21,9 @@ from .syntax import FLAG_TEXTS, RECENT
 #: Up to this many runs of expunged messages are cut out one by one; beyond it
 #: the lists are made anew, so that the cost stays linear.
 _FEW_RUNS = 16
+
+_FLAGS = b"* %d FETCH (FLAGS %b)\r\n"
+_UID_AND_FLAGS = b"* %d FETCH (UID %d FLAGS %b)\r\n"
 
 
 class _WithRecent(dict[Flags, Flags]):
@@ -204,17 +207,34 @@ class View:
 
         :returns: the places where that changed anything.
         """
-        changed = []
+        uids = entries.uids if stop is None else entries.uids[:stop]
+        if not uids:
+            return []
         flags = self.flags
-        known = self.uids
-        count = len(known)
-        place = 0
-        for uid, now in zip(entries.uids[:stop], entries.flags, strict=False):
-            place = bisect_left(known, uid, place)
-            if place < count and known[place] == uid and flags[place] != now:
+        first = bisect_left(self.uids, uids[0])
+        found: Iterable[tuple[int, Flags]]
+        if self.uids[first : first + len(uids)] == uids:
+            found = enumerate(entries.flags[: len(uids)], first)
+        else:
+            found = self._found(uids, entries.flags)
+        changed = []
+        for place, now in found:
+            if flags[place] != now:
                 flags[place] = now
                 changed.append(place)
         return changed
+
+    def _found(
+        self, uids: Sequence[int], flags: Sequence[Flags]
+    ) -> Iterator[tuple[int, Flags]]:
+        """The places of those of *uids* that are known, and their *flags*."""
+        known = self.uids
+        count = len(known)
+        place = 0
+        for uid, now in zip(uids, flags, strict=False):
+            place = bisect_left(known, uid, place)
+            if place < count and known[place] == uid:
+                yield place, now
 
     def tell_keywords(self, entries: Entries) -> bytes:
         """FLAGS, if the client will see keywords that it does not know."""
@@ -226,18 +246,14 @@ class View:
 
     def fetched_flags(self, places: Places, *, with_uid: bool) -> bytes:
         """FETCH responses with the flags of the messages at *places*."""
-        texts = FLAG_TEXTS
-        flags = self.flags_at(places)
-        if not with_uid:
-            return b"".join(
-                b"* %d FETCH (FLAGS %b)\r\n" % (place + 1, texts[now])
-                for place, now in zip(places, flags, strict=True)
-            )
-        uids = self.uids_at(places)
-        return b"".join(
-            b"* %d FETCH (UID %d FLAGS %b)\r\n" % (place + 1, uid, texts[now])
-            for place, uid, now in zip(places, uids, flags, strict=True)
-        )
+        if not places:
+            return b""
+        numbers = self.numbers_at(places)
+        texts = map(FLAG_TEXTS.__getitem__, self.flags_at(places))
+        if with_uid:
+            lines = zip(numbers, self.uids_at(places), texts, strict=True)
+            return b"".join(map(_UID_AND_FLAGS.__mod__, lines))
+        return b"".join(map(_FLAGS.__mod__, zip(numbers, texts, strict=True)))
 
     def tell_vanished(self) -> bytes:
         """EXPUNGE for each message that has gone, highest number first."""
