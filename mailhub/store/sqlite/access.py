@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.threadpool import ThreadPool
 
+from ...errors import LocalFault
 from ..feed import Announcer
 from ..watching import Listener, Poll, Watchers
 from . import schema
@@ -56,6 +57,7 @@ class Access:
         self.locks = MaildropLocks(self.workplace.run)
         self.reactor = reactor
         self._now = now
+        self._closed = False
         with storage_faults():
             self.workplace.open()
             self.files = BlobFiles(self.workplace.blobs, self.workplace.temporary)
@@ -98,6 +100,7 @@ class Access:
         self._pool.stop()
         self._listener.close()
         self._announcer.close()
+        self._closed = True
         self._connection.close()
         self.workplace.close()
 
@@ -113,6 +116,8 @@ class Access:
 
         :raises LocalFault: it cannot be read now.
         """
+        if self._closed:
+            raise LocalFault("the store is closed")
         connection = self._connection
         with storage_faults():
             connection.execute("begin")

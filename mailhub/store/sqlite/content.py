@@ -106,11 +106,14 @@ class RowMessage:
         return self._octets()[start:stop]
 
     def _octets(self) -> bytes:
-        with storage_faults():
-            # A number may come back with another content, a digest does not.
-            rows = self._connection.execute(
-                "select data from blob where blob_id = ? and digest = ?", self._blob
-            ).fetchall()
+        try:
+            with storage_faults():
+                # A number may come back with another content, a digest does not.
+                rows = self._connection.execute(
+                    "select data from blob where blob_id = ? and digest = ?", self._blob
+                ).fetchall()
+        except sqlite3.ProgrammingError:
+            raise LocalFault("the store is closed") from None
         if not rows:
             raise LocalFault("the message has been removed meanwhile")
         return self._prefix + rows[0][0]

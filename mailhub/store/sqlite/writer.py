@@ -18,7 +18,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ...errors import LocalFault
+from ...errors import LocalFault, MailError
 from .change import Change, Key
 from .files import BlobFiles
 from .schema import BUSY_SECONDS, storage_faults
@@ -35,6 +35,10 @@ MAX_GROUP = 256
 _RETRY = 0.001
 
 
+#: Seconds between two lines in the log about changes that cannot be stored.
+_COMPLAINT_SECONDS = 1.0
+
+
 @dataclass(slots=True, eq=False)
 class Work:
     """A change that waits.
@@ -49,6 +53,24 @@ class Work:
     done: Deferred[Any]
     result: Any = None
     fault: Exception | None = None
+
+
+class Complaints:
+    """Decides whether to log a fault: one that lasts must not fill the log.
+
+    :param seconds: a clock that only goes forward.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._last = float("-inf")
+
+    def is_due(self) -> bool:
+        """Whether the last one that was logged is long enough ago."""
+        if self._seconds() - self._last < _COMPLAINT_SECONDS:
+            return False
+        self._last = self._seconds()
+        return True
 
 
 class Writer:
@@ -84,6 +106,7 @@ class Writer:
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._stopped: Deferred[None] = Deferred()
+        self._complaints = Complaints()
         self._connection: sqlite3.Connection
 
     def start(self) -> None:
@@ -169,8 +192,8 @@ class Writer:
             with storage_faults():
                 touched = self._commit(ready)
         except Exception as error:
-            number = len(ready)
-            log.error("commit of {number} failed: {error}", number=number, error=error)
+            if self._complaints.is_due():
+                log.error("changes cannot be stored: {error}", error=error)
             for work in ready:
                 work.fault = work.fault or error
             self._reopen()
@@ -245,8 +268,8 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("rollback")
             connection = self._open()
-        except (sqlite3.Error, LocalFault) as error:
-            log.error("the database cannot be opened again: {error}", error=error)
+        except (sqlite3.Error, MailError) as error:
+            log.debug("the database cannot be opened again: {error}", error=error)
             return
         self._connection.close()
         self._connection = connection

@@ -1,0 +1,251 @@
+"""Tests for :mod:`mailhub.store.sqlite.writer`: groups, and what can go wrong."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mailhub.errors import LocalFault, OverQuota, StorageFull
+from mailhub.mail.account import Target
+from mailhub.store.sqlite import access, schema, writer
+
+from ..contracts.fixture import BOB, fails, message
+from .sqlite_fixture import SQLiteFixture, database_of
+
+
+class Connection(sqlite3.Connection):
+    """A connection that counts statements, and fails when it is told to.
+
+    :cvar failing: statements that fail from now on, and with which code.
+    """
+
+    performed: list[str] = []
+    failing: dict[str, int] = {}
+
+    def execute(self, statement, *values):
+        Connection.performed.append(statement)
+        code = Connection.failing.get(statement)
+        if code is not None:
+            error = sqlite3.OperationalError(f"injected {code}")
+            error.sqlite_errorcode = code
+            raise error
+        return super().execute(statement, *values)
+
+
+class WriterFixture(SQLiteFixture):
+    """A store whose writer has a :class:`Connection`."""
+
+    async def setUp(self):
+        Connection.performed = []
+        Connection.failing = {}
+        self.patch(access.schema, "connect", self.connect)
+        await super().setUp()
+
+    def connect(self, path, create=False):
+        def make(*values, **options):
+            return real(*values, factory=Connection, **options)
+
+        real = sqlite3.connect
+        sqlite3.connect = make
+        try:
+            return self.real_connect(path, create)
+        finally:
+            sqlite3.connect = real
+
+    real_connect = staticmethod(schema.connect)
+
+    async def in_one_group(self, *works):
+        """Perform coroutines whose changes wait for the writer together.
+
+        -> for each, ``None`` or the class of what it raised
+        """
+        gate, entered = threading.Event(), threading.Event()
+
+        def hold(change):
+            entered.set()
+            gate.wait()
+
+        held = self.store._opened.change(hold)
+        entered.wait()
+        self.seen = len(Connection.performed)
+        outcomes = [
+            Deferred.fromCoroutine(work).addErrback(lambda failure: failure.type)
+            for work in works
+        ]
+        gate.set()
+        await held.addErrback(lambda failure: None)
+        return await gatherResults(outcomes)
+
+    def commits(self):
+        """How often the group of :meth:`in_one_group` was committed."""
+        # The one that held the others comes first.
+        return Connection.performed[self.seen :].count("commit") - 1
+
+
+class GroupTests(WriterFixture, TestCase):
+    """What waits is committed together; what fails, fails alone."""
+
+    async def test_fifty_deliveries_take_one_commit(self):
+        outcomes = await self.in_one_group(
+            *[self.deliver(message(str(number))) for number in range(50)]
+        )
+        self.assertEqual(outcomes, [None] * 50)
+        self.assertEqual(self.commits(), 1)
+
+    async def test_a_group_has_its_limit_and_the_rest_comes_next(self):
+        self.patch(writer, "MAX_GROUP", 10)
+        for number, commits in ((10, 1), (11, 2), (20, 2), (21, 3)):
+            await self.in_one_group(*[self.deliver() for _ in range(number)])
+            self.assertEqual(self.commits(), commits)
+
+    async def test_a_change_that_is_refused_fails_alone(self):
+        bob = await self.store.directory.add_account(BOB, "", quota=10)
+        outcomes = await self.in_one_group(
+            self.deliver(message("one")),
+            self.deliver(message("two"), targets=(Target(bob.account_id),)),
+            self.deliver(message("three")),
+        )
+        self.assertEqual(outcomes, [None, OverQuota, None])
+        self.assertEqual(self.commits(), 1)
+        self.assertEqual(await self.subjects(), ["one", "three"])
+
+    async def test_a_change_with_a_bug_fails_alone_and_is_undone(self):
+        async def broken():
+            def make(change):
+                change.connection.execute("insert into domain values ('broken')")
+                raise ZeroDivisionError
+
+            await self.store._opened.change(make)
+
+        async def wrong():
+            await self.store._opened.change(
+                lambda change: change.connection.execute("no such statement")
+            )
+
+        outcomes = await self.in_one_group(self.deliver(), broken(), wrong())
+        self.assertEqual(outcomes, [None, ZeroDivisionError, LocalFault])
+        self.assertEqual(await self.store.directory.domains(), ["example.org"])
+        self.assertEqual(len(await self.contents()), 1)
+
+    async def test_a_change_nobody_waits_for_any_more_harms_nobody(self):
+        gate, entered = threading.Event(), threading.Event()
+
+        def hold(change):
+            entered.set()
+            gate.wait()
+
+        held = self.store._opened.change(hold)
+        entered.wait()
+        given_up = Deferred.fromCoroutine(self.deliver(message("given up")))
+        kept = Deferred.fromCoroutine(self.deliver(message("kept")))
+        given_up.addErrback(lambda failure: None).cancel()
+        gate.set()
+        await held
+        await kept
+        self.assertIn("kept", await self.subjects())
+
+    async def test_watchers_hear_of_a_group_once(self):
+        calls = []
+        (await self.open()).watch(lambda: calls.append(1))
+        await self.in_one_group(*[self.deliver() for _ in range(20)])
+        self.assertEqual(len(calls), 1)
+
+
+class ComplaintTests(SynchronousTestCase):
+    """A disk that stays full fills no log."""
+
+    def test_a_fault_is_logged_once_in_a_while(self):
+        clock = Clock()
+        complaints = writer.Complaints(clock.seconds)
+        said = [complaints.is_due()]
+        for seconds in (0.0, 0.5, 0.49, 0.01, 0.01, 1.0):
+            clock.advance(seconds)
+            said.append(complaints.is_due())
+        self.assertEqual(said, [True, False, False, False, True, False, True])
+
+
+class FaultTests(WriterFixture, TestCase):
+    """A fault of ours is temporary, and nothing half done stays."""
+
+    async def test_a_commit_that_fails_fails_all_of_it(self):
+        Connection.failing["commit"] = sqlite3.SQLITE_IOERR
+        calls = []
+        (await self.open()).watch(lambda: calls.append(1))
+        outcomes = await self.in_one_group(*[self.deliver() for _ in range(5)])
+        self.assertEqual(outcomes, [LocalFault] * 5)
+        Connection.failing.clear()
+        self.assertEqual(await self.contents(), [])
+        self.assertEqual(calls, [])
+        await self.deliver()
+        status = await (await self.open()).status()
+        self.assertEqual((status.messages, status.uidnext), (1, 2))
+
+    async def test_after_a_failed_commit_other_descriptors_are_used(self):
+        before = self.store._opened._writer._connection
+        Connection.failing["commit"] = sqlite3.SQLITE_IOERR
+        await fails(LocalFault, self.deliver())
+        Connection.failing.clear()
+        await self.deliver()
+        after = self.store._opened._writer._connection
+        self.assertIsNot(after, before)
+        with self.assertRaises(sqlite3.ProgrammingError):
+            before.total_changes  # noqa: B018
+
+    async def test_a_full_disk_is_told_apart_and_is_temporary(self):
+        for statement in ("commit", "insert into header values (?, ?, ?)"):
+            Connection.failing = {statement: sqlite3.SQLITE_FULL}
+            error = await fails(StorageFull, self.deliver())
+            self.assertFalse(error.permanent)
+        Connection.failing = {}
+        await self.deliver()
+        self.assertEqual(len(await self.contents()), 1)
+
+    async def test_a_database_that_may_not_grow_refuses_and_goes_on_when_it_may(self):
+        connection = self.store._opened._writer._connection
+        [[pages]] = connection.execute("pragma page_count").fetchall()
+        connection.execute(f"pragma max_page_count={pages}")
+        data = message(body="x" * 60_000)
+        await fails(StorageFull, self.deliver(data))
+        await (await self.account()).subscribe("small")
+        self.assertEqual(await self.contents(), [])
+        connection.execute("pragma max_page_count=1000000")
+        await self.deliver(data)
+        self.assertEqual(await self.contents(), [data])
+
+    async def test_a_store_that_another_process_holds_is_a_temporary_fault(self):
+        self.patch(writer, "BUSY_SECONDS", 0.01)
+        other = sqlite3.connect(database_of(self.path), isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("begin immediate")
+        await fails(LocalFault, self.deliver())
+        self.assertEqual((await (await self.open()).status()).messages, 0)
+        other.execute("rollback")
+        await self.deliver()
+        self.assertEqual((await (await self.open()).status()).messages, 1)
+
+    async def test_waiting_for_another_process_ends_when_it_is_done(self):
+        other = sqlite3.connect(
+            database_of(self.path), isolation_level=None, check_same_thread=False
+        )
+        self.addCleanup(other.close)
+        other.execute("begin immediate")
+        work = Deferred.fromCoroutine(self.deliver())
+        threading.Timer(0.02, lambda: other.execute("commit")).start()
+        await work
+        self.assertEqual(len(await self.contents()), 1)
+
+    async def test_nothing_is_answered_before_the_commit(self):
+        order = []
+        real = writer.Writer._finish
+
+        def finish(self, group, touched):
+            order.append(Connection.performed[-1])
+            real(self, group, touched)
+
+        self.patch(writer.Writer, "_finish", finish)
+        await self.deliver()
+        self.assertEqual(order[0], "commit")
