@@ -6,9 +6,6 @@ global, so any number of them can live in one process.
 
 from __future__ import annotations
 
-import os
-import shlex
-import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -25,13 +22,15 @@ from .auth.passwd_file import PasswdFileChecker
 from .auth.portal import make_portal
 from .auth.realm import Realm
 from .auth.throttle import LoginLimits
-from .config.faults import ConfigError, Fault
+from .config.faults import ConfigError
+from .config.folder import prepare_folder
 from .config.identity import certificate, server_name
 from .config.kinds import Endpoint
-from .config.settings import PORTS, Config
+from .config.listening import Bound, bind_all
+from .config.settings import Config
+from .config.text import announcement
 from .errors import MailError
 from .imap.server import IMAPFactory
-from .net.binding import UNAVAILABLE, bind_internet, bind_unix
 from .net.certificates import Identity
 from .net.factory import ConnectionFactory
 from .net.listen import wrap_tls
@@ -42,19 +41,17 @@ from .routing.router import Router
 from .routing.submission import InboundSubmission, UserSubmission
 from .smtp.server import LMTPFactory, SMTPFactory
 from .store.memory import MemoryStore
-from .store.sqlite.durable import make_directory
 from .store.sqlite.store import SQLiteStore
 
 #: The certificate is read again this often: somebody may have renewed it.
 RELOAD_SECONDS = 86_400.0
 #: From here on the log says that the certificate ends soon.
 EXPIRY_WARNING = timedelta(days=14)
-_WRITABLE_BY_OTHERS = 0o022
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
-    """What listens for a service.
+class ServiceKind:
+    """What speaks on the sockets of a service.
 
     :ivar alpn: the protocol's name in TLS (RFC 7301).
     :ivar implicit_tls: TLS from the first octet (RFC 8314).
@@ -68,25 +65,16 @@ class Protocol:
     implicit_tls: bool = False
 
 
-_PROTOCOLS = {
-    "smtp": Protocol(SMTPFactory, b"smtp", "trusts_everybody"),
-    "submission": Protocol(SMTPFactory, b"smtp", "trusts_everybody"),
-    "submissions": Protocol(SMTPFactory, b"smtp", "trusts_everybody", True),
-    "lmtp": Protocol(LMTPFactory, b"lmtp", "trusts_everybody"),
-    "pop3": Protocol(POP3Factory, b"pop3", "trusts_network"),
-    "pop3s": Protocol(POP3Factory, b"pop3", "trusts_network", True),
-    "imap": Protocol(IMAPFactory, b"imap", "trusts_everybody"),
-    "imaps": Protocol(IMAPFactory, b"imap", "trusts_everybody", True),
+_KINDS = {
+    "smtp": ServiceKind(SMTPFactory, b"smtp", "trusts_everybody"),
+    "submission": ServiceKind(SMTPFactory, b"smtp", "trusts_everybody"),
+    "submissions": ServiceKind(SMTPFactory, b"smtp", "trusts_everybody", True),
+    "lmtp": ServiceKind(LMTPFactory, b"lmtp", "trusts_everybody"),
+    "pop3": ServiceKind(POP3Factory, b"pop3", "trusts_network"),
+    "pop3s": ServiceKind(POP3Factory, b"pop3", "trusts_network", True),
+    "imap": ServiceKind(IMAPFactory, b"imap", "trusts_everybody"),
+    "imaps": ServiceKind(IMAPFactory, b"imap", "trusts_everybody", True),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A socket that listens for a service."""
-
-    service: str
-    endpoint: Endpoint
-    socket: socket.socket
 
 
 def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> MailService:
@@ -182,7 +170,7 @@ class MailService(MultiService):
         :raises ConfigError: some of them cannot be bound.
         """
         super().privilegedStartService()
-        self._bound = bind_all(self.config, self.log)
+        self._bound = bind_all(self.config)
 
     def startService(self) -> None:
         """Begin; :attr:`started` tells how it went."""
@@ -206,7 +194,7 @@ class MailService(MultiService):
     async def _start(self) -> None:
         try:
             if not self._bound:
-                self._bound = bind_all(self.config, self.log)
+                self._bound = bind_all(self.config)
             if self.config.store.kind == "sqlite":
                 prepare_folder(self.config)
             certificates = CertificateStore(
@@ -221,7 +209,8 @@ class MailService(MultiService):
         self._certificates = certificates
         self._reloading.start(RELOAD_SECONDS, now=False)
         self._warn_of_expiry(certificates.identity)
-        self.log.info("{text}", text=announcement(self.config, self.endpoints()))
+        text = announcement(self.config, server_name(self.config), self.endpoints())
+        self.log.info("{text}", text=text)
 
     def _listen(self, certificates: CertificateStore) -> None:
         """Let the reactor accept connections on all sockets."""
@@ -239,18 +228,18 @@ class MailService(MultiService):
     def _factory(
         self, service: str, certificates: CertificateStore
     ) -> ConnectionFactory:
-        protocol, plaintext = _PROTOCOLS[service], self.config.login.plaintext
-        return protocol.factory(
+        kind, plaintext = _KINDS[service], self.config.login.plaintext
+        return kind.factory(
             self.portal,
             service=service,
             host_name=server_name(self.config),
-            certificates=certificates.server(protocol.alpn),
-            implicit_tls=protocol.implicit_tls,
+            certificates=certificates.server(kind.alpn),
+            implicit_tls=kind.implicit_tls,
             limits=self.config.limits,
             spool=self.store.spool,
             clock=self._reactor,
             trusts_loopback=plaintext != "never",
-            **{protocol.plaintext: plaintext == "always"},
+            **{kind.plaintext: plaintext == "always"},
         )
 
     async def _stop(self) -> None:
@@ -277,78 +266,3 @@ class MailService(MultiService):
             self.log.warn(
                 "the certificate ends on {end:%Y-%m-%d}", end=identity.expires
             )
-
-
-def bind_all(config: Config, log: Logger) -> list[Bound]:
-    """Sockets for all that *config* wants to listen.
-
-    Where the machine has no IPv6, the profile's IPv6 addresses are left out.
-
-    :raises ConfigError: some cannot be bound; none is bound then.
-    """
-    bound: list[Bound] = []
-    faults: list[Fault] = []
-    for service in PORTS:
-        chosen = getattr(config.listen, service) is not None
-        for endpoint in config.listen.endpoints(service):
-            try:
-                bound.append(_bind(service, endpoint))
-            except OSError as error:
-                if ":" in endpoint.host and error.errno in UNAVAILABLE and not chosen:
-                    log.info("no IPv6 here for {service}", service=service)
-                    continue
-                text = f"cannot listen on {endpoint}: {error.strerror}"
-                faults.append(config.fault("listen", service, text))
-    if faults:
-        for each in bound:
-            each.socket.close()
-        raise ConfigError(faults)
-    return bound
-
-
-def _bind(service: str, endpoint: Endpoint) -> Bound:
-    if endpoint.path:
-        return Bound(service, endpoint, bind_unix(endpoint.path))
-    listening = bind_internet(endpoint.host, endpoint.port)
-    host, port = listening.getsockname()[:2]
-    return Bound(service, Endpoint(host, port), listening)
-
-
-def prepare_folder(config: Config) -> None:
-    """Make the data folder, for its owner only.
-
-    :raises ConfigError: it cannot be made, or others may write there.
-    """
-    path = config.server.data
-    try:
-        make_directory(path)
-        mode = os.stat(path).st_mode
-    except OSError as error:
-        text = f"{error.filename or path}: {error.strerror}"
-        raise ConfigError([config.fault("server", "data", text)]) from None
-    if mode & _WRITABLE_BY_OTHERS:
-        text = f"others may write in {path}; run: chmod 700 {path}"
-        raise ConfigError([config.fault("server", "data", text)])
-
-
-def announcement(config: Config, endpoints: Iterable[tuple[str, Endpoint]]) -> str:
-    """What the person who starts the server wants to know."""
-    lines = [f"mailhub is ready on {server_name(config)}"]
-    lines += [f"    {service:<12} {endpoint}" for service, endpoint in endpoints]
-    if config.store.kind == "memory":
-        return "\n".join([*lines, "Nothing is kept when it stops."])
-    if not config.tls.certificate:
-        lines.append(
-            "The certificate is its own; clients will ask whether to trust it."
-        )
-    command = ["mailhub"]
-    if config.source is not None:
-        command += ["--config", config.source]
-    data = config.origins.get(("server", "data"))
-    if data is not None and data.place != config.source:
-        command += ["--data", config.server.data]
-    lines += [
-        f"All mail is in {config.server.data}",
-        f"Add a user with: {shlex.join(command)} user add you@example.org",
-    ]
-    return "\n".join(lines)

@@ -75,11 +75,11 @@ class Process(MultiService):
 
     def startService(self) -> None:
         """Start, or end the process: now, or when it turns out."""
+        signal.signal(signal.SIGHUP, self._reload)
         super().startService()
         self._mail.started.addErrback(self._failed)
         for failure in self._failures:
             self._give_up(failure)
-        signal.signal(signal.SIGHUP, self._reload)
 
     def _failed(self, failure: Failure) -> None:
         if not self._reactor.running:

@@ -6,7 +6,14 @@ import os.path
 import socket
 from datetime import datetime
 
-from ..net.certificates import CertificateFault, Identity, ensure_own, read_identity
+from ..net.certificates import (
+    LOOPBACK_NAMES,
+    CertificateFault,
+    Identity,
+    ensure_own,
+    make_identity,
+    read_identity,
+)
 from .faults import ConfigError
 from .kinds import Unfit, host_name
 from .settings import Config
@@ -46,11 +53,15 @@ def given_certificate(config: Config) -> Identity | None:
 def certificate(config: Config, now: datetime) -> Identity:
     """The certificate to use; one is made where none is given.
 
+    It is kept where anything is.
+
     :raises ConfigError: the one that is given cannot be used.
     :raises CertificateFault: the server's own can neither be read nor made.
     """
     given = given_certificate(config)
     if given is not None:
         return given
-    path = os.path.join(config.server.data, OWN_CERTIFICATE)
-    return ensure_own(path, [server_name(config)], now)
+    name = server_name(config)
+    if config.store.kind == "memory":
+        return make_identity((name, *LOOPBACK_NAMES), now)
+    return ensure_own(os.path.join(config.server.data, OWN_CERTIFICATE), [name], now)

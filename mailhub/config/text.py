@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from shlex import join
 from textwrap import wrap
 from typing import Any
 
+from .kinds import Endpoint
 from .schema import TABLES
 from .settings import PORTS, Config, profile_endpoints
 
@@ -49,6 +51,35 @@ def effective(config: Config) -> dict[str, dict[str, str]]:
         }
         for name, table in TABLES.items()
     }
+
+
+def announcement(
+    config: Config, name: str, endpoints: Iterable[tuple[str, Endpoint]]
+) -> str:
+    """What the person who has started the server wants to know.
+
+    :param name: what the server calls itself.
+    :param endpoints: services, and where they listen.
+    """
+    lines = [f"mailhub is ready on {name}"]
+    lines += [f"    {service:<12} {endpoint}" for service, endpoint in endpoints]
+    if config.store.kind == "memory":
+        return "\n".join([*lines, "Nothing is kept when it stops."])
+    if not config.tls.certificate:
+        lines.append(
+            "The certificate is its own; clients will ask whether to trust it."
+        )
+    command = ["mailhub"]
+    if config.source is not None:
+        command += ["--config", config.source]
+    data = config.origins.get(("server", "data"))
+    if data is not None and data.place != config.source:
+        command += ["--data", config.server.data]
+    lines += [
+        f"All mail is in {config.server.data}",
+        f"Add a user with: {join(command)} user add you@example.org",
+    ]
+    return "\n".join(lines)
 
 
 def _value(config: Config, table: str, key: str) -> Any:

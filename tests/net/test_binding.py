@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhub.net.binding import UNIX_MODE, bind_internet, bind_unix
+
+
+class InternetTests(SynchronousTestCase):
+    """Sockets on IP addresses."""
+
+    def bind(self, host: str, port: int = 0) -> socket.socket:
+        listening = bind_internet(host, port)
+        self.addCleanup(listening.close)
+        return listening
+
+    def test_a_free_port_is_found_and_listens(self) -> None:
+        listening = self.bind("127.0.0.1")
+        self.assertFalse(listening.getblocking())
+        host, port = listening.getsockname()
+        self.assertEqual(host, "127.0.0.1")
+        socket.create_connection((host, port)).close()
+
+    def test_a_port_that_is_taken_is_refused(self) -> None:
+        port = self.bind("127.0.0.1").getsockname()[1]
+        error = self.assertRaises(OSError, bind_internet, "127.0.0.1", port)
+        self.assertEqual(error.errno, errno.EADDRINUSE)
+
+    def test_ipv4_and_ipv6_share_a_port(self) -> None:
+        port = self.bind("::").getsockname()[1]
+        self.bind("0.0.0.0", port)
+
+    def test_a_server_that_restarts_gets_its_port_again(self) -> None:
+        listening = self.bind("127.0.0.1")
+        address = listening.getsockname()
+        listening.setblocking(True)
+        client = socket.create_connection(address)
+        self.addCleanup(client.close)
+        server, _ = listening.accept()
+        server.close()  # the server closes first: its port lingers in TIME_WAIT
+        listening.close()
+        self.bind(*address)
+
+
+class UnixTests(SynchronousTestCase):
+    """Sockets in the file system."""
+
+    def setUp(self) -> None:
+        # Trial's own folders may be too deep for the path of a socket.
+        folder = self.mktemp()
+        os.makedirs(folder)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder)
+
+    def test_owner_and_group_may_connect(self) -> None:
+        with bind_unix("lmtp"):
+            self.assertEqual(stat.S_IMODE(os.stat("lmtp").st_mode), UNIX_MODE)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect("lmtp")
+
+    def test_what_a_dead_process_left_is_removed(self) -> None:
+        bind_unix("lmtp").close()
+        self.assertTrue(os.path.exists("lmtp"))
+        bind_unix("lmtp").close()
+
+    def test_a_living_process_keeps_its_socket(self) -> None:
+        with bind_unix("lmtp"):
+            error = self.assertRaises(OSError, bind_unix, "lmtp")
+            self.assertEqual(error.errno, errno.EADDRINUSE)
+
+    def test_another_file_is_never_removed(self) -> None:
+        with open("lmtp", "w") as file:
+            file.write("mine")
+        self.assertRaises(OSError, bind_unix, "lmtp")
+        with open("lmtp") as file:
+            self.assertEqual(file.read(), "mine")
