@@ -8,9 +8,10 @@ from dataclasses import fields
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhub.auth.throttle import LoginLimits
 from mailhub.config.loading import load
 from mailhub.config.schema import TABLES
-from mailhub.config.settings import Config
+from mailhub.config.settings import Config, Login
 from mailhub.config.text import commented, effective
 
 CONF = os.path.join(os.path.dirname(os.path.dirname(__file__)), "conf")
@@ -32,6 +33,11 @@ class SchemaTests(SynchronousTestCase):
             self.assertEqual(names, set(table.settings), name)
         tables = {field.name for field in fields(Config)} - {"source", "origins"}
         self.assertEqual(tables, set(TABLES))
+
+    def test_the_limits_of_logins_are_those_of_the_throttle(self) -> None:
+        limits, login = LoginLimits(), Login()
+        for field in fields(LoginLimits):
+            self.assertEqual(getattr(login, field.name), getattr(limits, field.name))
 
     def test_every_default_is_a_value_that_may_be_set(self) -> None:
         shown = effective(Config())
