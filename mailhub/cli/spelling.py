@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..auth.identity import canonical_login
 from ..errors import MailError
-from ..mail.address import parse_domain, parse_mailbox
 from .outcome import Exit, Failure
 
 
@@ -13,6 +12,8 @@ def canonical_address(text: str) -> str:
 
     :raises Failure: it is none.
     """
+    from ..mail.address import parse_mailbox  # lists do without
+
     try:
         address = parse_mailbox(text.encode(), smtputf8=True)
         if not address.domain or address.domain.startswith("["):
@@ -27,6 +28,8 @@ def canonical_domain(text: str) -> str:
 
     :raises Failure: it is none.
     """
+    from ..mail.address import parse_domain
+
     try:
         domain = parse_domain(text.encode(), smtputf8=True)
     except (MailError, UnicodeEncodeError) as error:

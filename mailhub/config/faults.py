@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from .kinds import quoted
 
@@ -64,5 +63,7 @@ def shown(value: object) -> str:
 
 def advice(name: str, known: Iterable[str]) -> str:
     """What *name* was perhaps meant to be, ready to be appended."""
+    from difflib import get_close_matches  # slow to import, seldom needed
+
     close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""

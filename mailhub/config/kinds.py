@@ -11,16 +11,18 @@ import os.path
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 _OCTETS_IN = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS_IN = {"": 1, "s": 1, "min": 60, "h": 3600, "d": 86400}
+# Patterns are compiled at their first use: most commands need none of them.
 #: Far more digits than any limit needs.
-_AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})")
+_AMOUNT = r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_HOST_NAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
 _ATOMS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
-_ADDRESS = re.compile(f"{_ATOMS}@{_HOST_NAME.pattern}")
+_ADDRESS = f"{_ATOMS}@{_HOST_NAME}"
 #: ``sun_path`` holds 108 octets with its final NUL (unix(7)).
 _LONGEST_UNIX_PATH = 107
 
@@ -130,7 +132,7 @@ class Amount:
         amount: float | None = None
         if isinstance(value, int | float) and not isinstance(value, bool):
             amount = value
-        elif isinstance(value, str) and (match := _AMOUNT.fullmatch(value.strip())):
+        elif isinstance(value, str) and (match := re.fullmatch(_AMOUNT, value.strip())):
             unit = self.units.get(match[2])
             amount = float(match[1]) * unit if unit else None
         fits = amount is not None and self.least <= amount <= self.most
@@ -178,12 +180,20 @@ class Text:
 
 def host_name() -> Text:
     """A host name in letters, digits and hyphens (RFC 1123, section 2.1)."""
-    return Text('a host name such as "mail.example.org"', _HOST_NAME.fullmatch, True)
+    return Text(
+        'a host name such as "mail.example.org"',
+        partial(re.fullmatch, _HOST_NAME),
+        True,
+    )
 
 
 def address() -> Text:
     """A plain mail address."""
-    return Text('an address such as "jo@example.org", or ""', _ADDRESS.fullmatch, True)
+    return Text(
+        'an address such as "jo@example.org", or ""',
+        partial(re.fullmatch, _ADDRESS),
+        True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
