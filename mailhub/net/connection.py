@@ -45,6 +45,7 @@ from zope.interface import Interface, implementer
 from ..mail.envelope import Peer
 from .buffer import InputBuffer
 from .endings import Cut, Disconnected, Ending, InputBeforeTLS, LineTooLong
+from .writing import writer_for
 
 if TYPE_CHECKING:
     from .factory import ConnectionFactory
@@ -242,6 +243,7 @@ class Connection(Protocol):
         self._input = InputBuffer()
         self._outgoing: list[bytes] = []
         self._logouts: list[Callable[[], object]] = []
+        self._write = writer_for(self.transport)
         self.peer = self.factory.describe_peer(self.transport)
         if self.peer.port and hasattr(self.transport, "setTcpNoDelay"):
             # Output is gathered here already.  Left to itself, TCP holds a small
@@ -429,7 +431,7 @@ class Connection(Protocol):
         data = outgoing[0] if len(outgoing) == 1 else b"".join(outgoing)
         outgoing.clear()
         self._queued = 0
-        self.transport.write(data)  # type: ignore[union-attr]
+        self._write(data)
 
     def _conclude(self, ending: Ending | None) -> None:
         """The conversation is over: last words, then close."""

@@ -27,6 +27,11 @@ class Wire(StringTransport):
         self.host = host
         self.aborted = False
         self.tls_started = 0
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+        super().write(data)
 
     def getPeer(self):
         peer = super().getPeer()
@@ -192,10 +197,8 @@ class ReadingTests(ConversationCase):
     def test_replies_to_pipelined_commands_leave_in_one_write(self) -> None:
         connection, wire = self.connect()
         self.said(wire)
-        writes: list[bytes] = []
-        wire.write = writes.append  # type: ignore[method-assign]
         connection.dataReceived(b"a\r\nb\r\nc\r\n")
-        self.assertEqual(writes, [b"a\r\nb\r\nc\r\n"])
+        self.assertEqual(wire.writes, [b"hello\r\n", b"a\r\nb\r\nc\r\n"])
 
     def test_a_later_command_waits_for_a_slow_one(self) -> None:
         connection, wire = self.connect()
