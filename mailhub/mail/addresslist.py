@@ -14,8 +14,9 @@ from enum import Enum
 
 #: Entries that are read; the rest of the list is dropped.
 MAX_ADDRESSES = 10_000
-#: Tokens that are read of entries in unusual shapes: some ten for each address.
-MAX_TOKENS = 100_000
+#: Tokens that are read of entries in unusual shapes, some ten for each address:
+#: they take a thousand times as long as octets in usual ones.
+MAX_TOKENS = 30_000
 #: Comments inside comments; where they go deeper, the list ends.
 MAX_COMMENT_DEPTH = 32
 
@@ -132,7 +133,7 @@ class _UnusualList:
                 break
             if token[0] is _Kind.SPECIAL:
                 self._special(token)
-            else:
+            elif token[0] is not _Kind.BLANK or self._current:
                 self._current.append(token)
         self._end_entry()
         # The end of a group counts, too.
@@ -140,7 +141,10 @@ class _UnusualList:
         self._end_group()
 
     def _skip_usual(self) -> None:
-        while usual := _USUAL.match(self._value, self._position):
+        while len(self._found) < MAX_ADDRESSES:
+            usual = _USUAL.match(self._value, self._position)
+            if usual is None:
+                return
             self._found.append(_usual_mailbox(usual))
             self._position = usual.end()
 

@@ -255,10 +255,10 @@ class _Parser:
                 # The line end before a delimiter is a part of it.
                 before = found - 1 if content[found - 1] == _CR else found
                 spans.append((start, max(start, before)))
-            if end[1]:
-                return spans
-            start = end.end()
-            position = start - 1
+            # Behind the last delimiter there are no parts, by the rule.  But some
+            # gave nested multiparts one boundary; their parts shall not vanish.
+            start = -1 if end[1] else end.end()
+            position = end.end() - 1
             if len(spans) + 1 == self._parts_left:
                 break
         if start >= 0:

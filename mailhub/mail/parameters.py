@@ -76,19 +76,29 @@ def _plain_value(found: re.Match[bytes]) -> bytes:
 def parse_media_type(value: bytes) -> tuple[bytes, bytes, Parameters]:
     """Type and subtype, in lower case, and parameters of a Content-Type.
 
-    What makes no sense is ``text/plain`` (RFC 2045, section 5.2).
+    What makes no sense is ``text/plain`` (RFC 2045, section 5.2), unless it has
+    the name of a file.
     """
     word, parameters = parse_parameters(value)
     if found := _MEDIA_TYPE.fullmatch(word):
         return found[1], found[2], parameters
+    if any(name == b"name" for name, _ in parameters):
+        return b"application", b"octet-stream", parameters
     return b"text", b"plain", ()
 
 
 def raw_parameter(parameters: Parameters, name: bytes) -> bytes:
-    """The first value of *name* as it stands, or ``b""``."""
+    """The first value of *name* as it stands, or ``b""``.
+
+    One that RFC 2231 split or encoded is given whole and decoded.
+    """
+    is_extended = False
     for other, value in parameters:
         if other == name:
             return value
+        is_extended = is_extended or other.startswith(name + b"*")
+    if is_extended:
+        return decode_parameters(parameters).get(name.decode(), "").encode()
     return b""
 
 
