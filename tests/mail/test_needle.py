@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailhub.mail.needle import WINDOW, Needle, fold
+from mailhub.mail.needle import MAX_MARKS, WINDOW, Needle, fold
 from mailhub.mail.query import Body
 
 from .candidates import MatchingCase, text_message
@@ -54,6 +54,17 @@ class FoldingTests(MatchingCase):
             text = "가" * at + "e\u0301 " + "가" * 2 * WINDOW
             self.assertFalse(Needle("e").in_text(text))
             self.assertTrue(Needle("é").in_text(text))
+
+    def test_thirty_marks_in_a_row_are_put_in_order_and_no_more(self) -> None:
+        for marks in ["\u0316\u0301" * (MAX_MARKS // 2), "\U0001d165" * MAX_MARKS]:
+            self.assertNotIn("\u034f", fold("e" + marks))
+            self.assertEqual(fold("e" + marks + marks[0]).count("\u034f"), 1)
+        self.assertEqual(fold("😀" * 100), "😀" * 100)
+
+    def test_a_hundred_thousand_accents_are_folded_in_one_pass(self) -> None:
+        accents = "\u0301\u0316" * 50_000
+        self.assertFalse(Needle("x").in_text("e" + accents))
+        self.assertTrue(Needle("xé").in_text("e" + accents + "xe\u0301." + accents))
 
     @settings(deadline=None, max_examples=200)
     @given(st.text(max_size=8))
