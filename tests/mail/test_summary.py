@@ -14,8 +14,8 @@ from mailhub.mail.mime import dump, parse
 from mailhub.mail.summary import MAX_QUOTED, Summary, summarise
 
 from .grammar import Body, Envelope, read_body, read_envelope
+from .messages import RFC_EXAMPLE, crlf, pieces
 from .samples import MISSING, sample_messages
-from .test_mime import RFC_EXAMPLE, crlf, pieces
 
 
 def envelope_of(header: str | bytes) -> Envelope:
