@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
 
@@ -49,6 +50,9 @@ MAX_ITEMS = 250
 #: Of these, sections of headers: they are put together in memory, and a header
 #: may have megabytes.
 MAX_HEADER_ITEMS = 10
+#: Clients ask the same of one message after the other; plans of items up to this
+#: many octets are kept.
+_MAX_CACHED = 512
 #: Messages up to this size are read at once.
 SMALL_MESSAGE = 64 * 1024
 
@@ -398,6 +402,22 @@ def parse_fetch(scanner: Scanner, *, by_uid: bool = False) -> FetchPlan:
     :raises mailhub.errors.SyntaxFault:
     :raises mailhub.errors.LimitReached: too many items or header fields.
     """
+    text = scanner.rest
+    if len(text) > _MAX_CACHED:
+        return _parse(scanner, by_uid)
+    plan, length = _parse_cached(text, by_uid)
+    scanner.position += length
+    return plan
+
+
+@lru_cache(maxsize=512)
+def _parse_cached(text: bytes, by_uid: bool) -> tuple[FetchPlan, int]:
+    """The plan at the start of *text*, and its length."""
+    scanner = Scanner(text)
+    return _parse(scanner, by_uid), scanner.position
+
+
+def _parse(scanner: Scanner, by_uid: bool) -> FetchPlan:
     items: list[Item] = [Attribute.UID] if by_uid else []
     sets_seen = False
     in_list = scanner.take(0x28)

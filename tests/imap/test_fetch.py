@@ -172,6 +172,24 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(len(plan(of(MAX_ITEMS)).items), MAX_ITEMS)
         self.assertRaises(LimitReached, plan, of(MAX_ITEMS + 1))
 
+    def test_items_that_are_asked_for_again_are_read_the_same(self) -> None:
+        for text in [b"(UID BODY.PEEK[TEXT]) more", b"FLAGS)", b"BODY[1"]:
+            results = []
+            for _ in range(2):
+                scanner = Scanner(b"a FETCH 1 " + text)
+                scanner.position = 10
+                try:
+                    results.append((parse_fetch(scanner), scanner.rest))
+                except SyntaxFault:
+                    results.append(None)
+            self.assertEqual(results[0], results[1])
+        self.assertEqual(plan(b"UID", by_uid=False).items, (A.UID,))
+        self.assertEqual(plan(b"FLAGS", by_uid=True).items, (A.UID, A.FLAGS))
+
+    def test_long_lists_of_items_are_read_too(self) -> None:
+        text = b"(FLAGS " + b" ".join(b"BODY[%d.MIME]" % n for n in range(1, 80)) + b")"
+        self.assertEqual(len(plan(text).items), 80)
+
     def test_the_limit_of_header_sections(self) -> None:
         def of(count: int, text: bytes) -> bytes:
             items = [b"BODY[" + text + b"]<%d.1>" % n for n in range(count)]
