@@ -130,7 +130,8 @@ def receive(listener: socket.socket) -> set[Pair]:
     pairs: set[Pair] = set()
     with suppress(BlockingIOError):
         while True:
-            pairs.update(unpack(listener.recv(_PAIR.size * MAX_PAIRS)))
+            # One more octet: a datagram that is cut there is none of ours.
+            pairs.update(unpack(listener.recv(_PAIR.size * MAX_PAIRS + 1)))
     return pairs
 
 
