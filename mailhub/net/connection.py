@@ -439,8 +439,9 @@ class Connection(Protocol):
             self.send(self.farewell(ending))
         self._flush()
         self._finish()
-        self.transport.unregisterProducer()  # type: ignore[union-attr]
-        self.transport.loseConnection()  # type: ignore[union-attr]
+        if not self._lost:
+            self.transport.unregisterProducer()  # type: ignore[union-attr]
+            self.transport.loseConnection()  # type: ignore[union-attr]
 
     def _finish(self) -> None:
         """Free everything, once."""

@@ -257,7 +257,6 @@ class Router:
         account: Account | None = await self.directory.find_account(address)
         return account
 
-
     async def _first_account(self, domain: str) -> Account | None:
         """Of the domain; of the whole server, where that has none."""
         accounts: list[Account] = await self.directory.accounts()

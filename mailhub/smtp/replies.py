@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..errors import (
     AuthenticationFailed,
@@ -149,7 +150,8 @@ def greeting(host: str, protocol: str) -> Reply:
     return _reply(220, None, f"{host} {protocol}")
 
 
-def hello(host: str, keywords: Iterable[str] = ()) -> Reply:
+@lru_cache(maxsize=64)
+def hello(host: str, keywords: tuple[str, ...] = ()) -> Reply:
     """The answer to HELO, or to EHLO and LHLO with the extensions' keywords."""
     return Reply(250, (host, *keywords))
 

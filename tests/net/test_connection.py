@@ -353,6 +353,14 @@ class EndingTests(ConversationCase):
         self.assertEqual(connection.endings, 1)
         self.assertEqual(len(self.factory.connections), 0)
 
+    def test_a_transport_that_is_lost_is_left_alone(self) -> None:
+        connection, wire = self.connect()
+        connection.dataReceived(b"slow\r\n")
+        connection.connectionLost()
+        wire.unregisterProducer = wire.loseConnection = self.fail
+        connection.pending.callback(b"done")
+        self.assertEqual(connection.endings, 1)
+
     def test_shutdown_lets_a_command_finish_and_says_goodbye(self) -> None:
         busy, busy_wire = self.connect()
         idle, idle_wire = self.connect()

@@ -65,7 +65,7 @@ class ReplyTests(SynchronousTestCase):
             b"550-5.6.0 a\r\n550-5.6.0 b\r\n550 5.6.0 c\r\n",
         )
         self.assertEqual(
-            replies.hello("mx", ["SIZE 1", "X"]).wire,
+            replies.hello("mx", ("SIZE 1", "X")).wire,
             b"250-mx\r\n250-SIZE 1\r\n250 X\r\n",
         )
 
