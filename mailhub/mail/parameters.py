@@ -33,7 +33,7 @@ _PARAMETER = re.compile(
 _TYPE_NAME = rb"([!#$%&'*+.0-9A-Z^_`a-z{|}~-]{1,127})"
 _MEDIA_TYPE = re.compile(_TYPE_NAME + rb"/" + _TYPE_NAME)
 _QUOTED_PAIR = re.compile(rb"\\(.?)", re.DOTALL)
-_COMMENT = re.compile(rb"[ \t\r\n]*+\([^()]*+\)")
+_COMMENT = re.compile(rb"\([^()]*+\)")
 #: ``name*0*``: piece 0 of ``name``, percent-encoded (RFC 2231, sections 3, 4).
 _PIECE_NAME = re.compile(rb"([^*]++)(?:\*(0|[1-9][0-9]{0,2}))?(\*)?")
 
@@ -70,7 +70,7 @@ def _plain_value(found: re.Match[bytes]) -> bytes:
         return _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted
     # Not only a token: file names with blanks come without quotes, too.
     value = found[3].strip()
-    return _COMMENT.sub(b"", value) if value.endswith(b")") else value
+    return _COMMENT.sub(b"", value).strip() if value.endswith(b")") else value
 
 
 def parse_media_type(value: bytes) -> tuple[bytes, bytes, Parameters]:
