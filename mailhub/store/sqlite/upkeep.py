@@ -13,7 +13,7 @@ from .schema import storage_faults, transaction
 
 #: Octets in the write-ahead log after which a checkpoint cannot wait for a
 #: pause.  Readers search the log first, so it should not become long.
-_LONG_LOG = 32 * 1024 * 1024
+_LONG_LOG = 8 * 1024 * 1024
 
 #: Octets in the log that a short pause is used for.
 _WORTHWHILE = 1024 * 1024
