@@ -27,7 +27,8 @@ BASE64 = [
 QUOTED = [
     (b"", b""), (b"plain\r\n", b"plain\r\n"), (b"a=3Db", b"a=b"),
     (b"=e9=E9", b"\xe9\xe9"), (b"soft =\r\nbreak", b"soft break"),
-    (b"soft=\nbreak", b"softbreak"), (b"blanks=  \t\r\nbehind", b"blanksbehind"), (b"a  \r\nb", b"a  \r\nb"),
+    (b"soft=\nbreak", b"softbreak"), (b"a  \r\nb", b"a  \r\nb"),
+    (b"blanks=  \t\r\nbehind", b"blanksbehind"),
     # What encodes nothing.
     (b"=", b""), (b"a=", b"a"), (b"=4", b"=4"), (b"=GG", b"=GG"), (b"a= b", b"a= b"),
     (b"=E", b"=E"), (b"=\rhidden\nseen", b"hidden\nseen"), (b"\xff", b"\xff"),
