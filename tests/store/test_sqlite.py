@@ -9,11 +9,11 @@ import stat
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from mailhub.errors import LocalFault, MailboxInUse, NotPermitted
+from mailhub.errors import LimitReached, LocalFault, MailboxInUse, NotPermitted
 from mailhub.mail.account import Target
 from mailhub.mail.flags import FlagChange
 from mailhub.mail.mailbox import Column
-from mailhub.store.sqlite import fetching, schema
+from mailhub.store.sqlite import fetching, mailboxes, schema
 from mailhub.store.sqlite.directory import Directory
 
 from ..contracts.fixture import ALICE, BOB, fails, message, uids_of
@@ -109,6 +109,17 @@ class OpeningTests(TestCase):
         self.assertEqual(await store.directory.accounts(), [])
         await store.stop()
 
+    async def test_an_sqlite_that_is_too_old_is_refused_with_a_clear_text(self):
+        for version, allowed in (((3, 34, 1), False), ((3, 35, 0), True)):
+            self.patch(sqlite3, "sqlite_version_info", version)
+            store = make_store(self.path)
+            if allowed:
+                await store.start()
+                await store.stop()
+            else:
+                error = await fails(NotPermitted, store.start())
+                self.assertIn("older than 3.35", str(error))
+
     async def test_a_file_that_is_no_database_is_refused_and_left_alone(self):
         os.makedirs(self.path)
         diary = b"Dear diary, " * 1000
@@ -151,6 +162,33 @@ class OpeningTests(TestCase):
             {name: oct(mode) for name, mode in modes.items() if mode & 0o077}, {}
         )
         self.assertEqual(stat.S_IMODE(os.lstat(self.path).st_mode), 0o700)
+
+
+class LimitTests(SQLiteFixture, TestCase):
+    """What one account may have, and no more of it."""
+
+    async def test_mailboxes_have_their_limit_parents_included(self):
+        self.patch(mailboxes, "MAX_MAILBOXES", 8)
+        account = await self.account()
+        await account.create("one")
+        await fails(LimitReached, account.create("a/b"))
+        await account.create("two")
+        await fails(LimitReached, account.create("three"))
+        await fails(LimitReached, account.rename("INBOX", "three"))
+        await fails(LimitReached, account.rename("two", "three/four"))
+        await account.rename("two", "three")
+        names = [info.name for info in await account.mailboxes()]
+        self.assertEqual(len(names), 8)
+        self.assertIn("three", names)
+
+    async def test_subscriptions_have_their_limit(self):
+        self.patch(mailboxes, "MAX_SUBSCRIPTIONS", 7)
+        account = await self.account()
+        await account.subscribe("one")
+        await account.subscribe("one")
+        await fails(LimitReached, account.subscribe("two"))
+        await account.unsubscribe("one")
+        await account.subscribe("two")
 
 
 class CommandLineTests(SQLiteFixture, TestCase):

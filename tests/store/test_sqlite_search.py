@@ -27,7 +27,7 @@ from mailhub.store.sqlite import search
 from mailhub.store.sqlite.search import Joined
 
 from ..contracts.fixture import message
-from .sqlite_fixture import SQLiteFixture, blob_files
+from .sqlite_fixture import SQLiteFixture, blob_files, write_file
 
 
 class BoundsTests(SynchronousTestCase):
@@ -51,12 +51,15 @@ class BoundsTests(SynchronousTestCase):
             self.assertEqual((query, search._bounds(query)), (query, bounds))
 
     def test_a_prefix_and_a_file_are_sliced_as_one(self):
-        joined = Joined(b"0123", memoryview(b"456789"))
-        self.assertEqual(len(joined), 10)
-        for start in range(12):
-            for stop in range(12):
-                self.assertEqual(joined[start:stop], b"0123456789"[start:stop])
-        self.assertEqual((joined[:], joined[-3:]), (b"0123456789", b"789"))
+        path = self.mktemp()
+        write_file(path, b"456789")
+        with open(path, "rb") as file:
+            joined = Joined(b"0123", file.fileno(), 6)
+            self.assertEqual(len(joined), 10)
+            for start in range(12):
+                for stop in range(12):
+                    self.assertEqual(joined[start:stop], b"0123456789"[start:stop])
+            self.assertEqual((joined[:], joined[-3:]), (b"0123456789", b"789"))
 
 
 class SearchTests(SQLiteFixture, TestCase):

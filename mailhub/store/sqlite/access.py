@@ -36,9 +36,6 @@ FILE_THREADS = 4
 #: moment when another process recovers the database.
 _READ_PATIENCE = 250
 
-#: Octets of the database file that reading maps into memory instead of copying.
-_MAPPED = 2**31 - 65_536
-
 
 class Access:
     """An open store: one connection to read on the reactor, the writer, the feed.
@@ -64,7 +61,6 @@ class Access:
             self.files.prepare()
             self._connection = schema.connect(self.workplace.database, create=True)
             self._connection.execute(f"pragma busy_timeout={_READ_PATIENCE}")
-            self._connection.execute(f"pragma mmap_size={_MAPPED}")
             self._listener = Listener(self.workplace.run, self.watchers, reactor)
         self.flags = FlagReader(self._connection)
         self._announcer = Announcer(self.workplace.run, self._listener.name)

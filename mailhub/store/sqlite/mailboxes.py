@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 
-from ...errors import MailboxExists, NoSuchMailbox, NotPermitted, UnknownRecipient
+from ...errors import (
+    LimitReached,
+    MailboxExists,
+    NoSuchMailbox,
+    NotPermitted,
+    UnknownRecipient,
+)
 from ...mail.mailbox import (
     INBOX,
     SEPARATOR,
@@ -15,6 +21,13 @@ from ...mail.mailbox import (
 from .change import Change, Key, find_mailbox, is_text
 from .moving import move
 from .schema import next_uidvalidity
+
+#: Mailboxes an account may have.  Each listing goes through all of them; people's
+#: archives come to some hundreds.
+MAX_MAILBOXES = 10_000
+
+#: Names an account may subscribe to, which need not exist.
+MAX_SUBSCRIPTIONS = 10_000
 
 #: The character after the separator: what is below a name sorts before it.
 _AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
@@ -122,6 +135,7 @@ def create(
         raise MailboxExists(f"{name!r} exists")
     _make_parents(change, account_id, name, taken)
     make_mailbox(change.connection, account_id, name, special_use, change.now)
+    _check_number(change.connection, account_id)
 
 
 def delete(change: Change, account_id: int, name: str) -> None:
@@ -161,6 +175,7 @@ def rename(change: Change, account_id: int, name: str, new_name: str) -> None:
         _rename_one(change, (account_id, mailbox_id), new, uidvalidity)
     left = taken.difference(old for _, old, _ in moving).union(new_names)
     _make_parents(change, account_id, new_name, left)
+    _check_number(change.connection, account_id)
 
 
 def subscribe(change: Change, account_id: int, name: str) -> None:
@@ -169,6 +184,11 @@ def subscribe(change: Change, account_id: int, name: str) -> None:
         "insert or ignore into subscription values (?, ?)",
         (account_id, canonical_name(name)),
     )
+    [[number]] = change.connection.execute(
+        "select count(*) from subscription where account_id = ?", (account_id,)
+    ).fetchall()
+    if number > MAX_SUBSCRIPTIONS:
+        raise LimitReached(f"more than {MAX_SUBSCRIPTIONS} subscriptions")
 
 
 def unsubscribe(change: Change, account_id: int, name: str) -> None:
@@ -195,6 +215,14 @@ def _make_parents(
     for parent in parents_of(name):
         if parent not in taken:
             make_mailbox(change.connection, account_id, parent, None, change.now)
+
+
+def _check_number(connection: sqlite3.Connection, account_id: int) -> None:
+    [[number]] = connection.execute(
+        "select count(*) from mailbox where account_id = ?", (account_id,)
+    ).fetchall()
+    if number > MAX_MAILBOXES:
+        raise LimitReached(f"more than {MAX_MAILBOXES} mailboxes")
 
 
 def _moving(

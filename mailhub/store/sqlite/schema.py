@@ -26,6 +26,9 @@ BUSY_SECONDS = 30.0
 #: Octets per page.
 PAGE_SIZE = 4096
 
+#: The first that has RETURNING.
+_OLDEST_SQLITE = (3, 35)
+
 #: Seconds since the epoch that UIDVALIDITY follows at most (the year 2097): a
 #: clock that is far off must not use up its 32 bits.
 _LATEST = 0xF000_0000
@@ -183,9 +186,13 @@ def connect(path: str, create: bool = False) -> sqlite3.Connection:
     """Open the database file *path*, in autocommit mode.
 
     :param create: make it, and the directories above it, where missing.
-    :raises NotPermitted: there is none, it is no store, or a newer program's.
+    :raises NotPermitted: there is none, it is no store, or a newer program's; or
+        SQLite is too old.
     :raises LocalFault: it cannot be opened now.
     """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        oldest = ".".join(map(str, _OLDEST_SQLITE))
+        raise NotPermitted(f"SQLite {sqlite3.sqlite_version} is older than {oldest}")
     if not os.path.exists(path):
         if not create:
             raise NotPermitted(f"no mail store at {path}")

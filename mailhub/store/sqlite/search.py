@@ -7,7 +7,7 @@ large mailbox holds up nobody; a session that ends cancels it.
 from __future__ import annotations
 
 import json
-import mmap
+import os
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -80,22 +80,31 @@ class Candidate:
 
 
 class Joined:
-    """A prefix and a mapped file, which slices see as one."""
+    """A prefix and an open file of *size* octets, which slices see as one.
 
-    def __init__(self, prefix: bytes, mapped: mmap.mmap) -> None:
+    The file is read and not mapped: of a disk that fails one hears by an error,
+    not by a signal that ends the process.
+    """
+
+    def __init__(self, prefix: bytes, descriptor: int, size: int) -> None:
         self._prefix = prefix
-        self._mapped = mapped
+        self._descriptor = descriptor
+        self._size = len(prefix) + size
 
     def __len__(self) -> int:
-        return len(self._prefix) + len(self._mapped)
+        return self._size
 
     def __getitem__(self, part: slice) -> bytes:
-        start, stop, _ = part.indices(len(self))
+        """
+        :raises OSError: the file cannot be read.
+        """
+        start, stop, _ = part.indices(self._size)
         shift = len(self._prefix)
-        return (
-            self._prefix[start:stop]
-            + self._mapped[max(start - shift, 0) : max(stop - shift, 0)]
-        )
+        head = self._prefix[start:stop]
+        start = max(start, shift)
+        if stop <= start:
+            return head
+        return head + os.pread(self._descriptor, stop - start, start - shift)
 
 
 class Pace:
@@ -226,25 +235,21 @@ def _content_matches(
 ) -> bool:
     with access.reading() as connection:
         rows = connection.execute(
-            "select h.parts, i.prefix, b.digest, b.data from item i"
+            "select h.parts, i.prefix, b.digest, b.size, b.data from item i"
             " join header h on h.item_id = i.item_id"
             " join blob b on b.blob_id = i.blob_id where i.item_id = ?",
             (message.row[4],),
         ).fetchall()
     if not rows:
         return False
-    [(parts, prefix, digest, data)] = rows
+    [(parts, prefix, digest, size, data)] = rows
     message.parts = load(parts)
     if data is not None:
         message.content = prefix + data
         return all(stage.match(message) for stage in stages)
     try:
-        with (
-            storage_faults(),
-            open(access.files.path(digest), "rb") as file,
-            mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped,
-        ):
-            message.content = cast(Octets, Joined(prefix, mapped))
+        with storage_faults(), open(access.files.path(digest), "rb") as file:
+            message.content = cast(Octets, Joined(prefix, file.fileno(), size))
             return all(stage.match(message) for stage in stages)
     except LocalFault as fault:
         if isinstance(fault.__cause__, FileNotFoundError):

@@ -18,8 +18,8 @@ class Workplace:
     :ivar database: the database file.
     :ivar blobs: large bodies.
     :ivar run: sockets and locks of processes that live.
-    :ivar temporary: for this process's temporary files; gone when it closes, or
-        when the next one opens after it died.
+    :ivar temporary: for this process's temporary files; what is left there is
+        removed by the next one that opens the store.
     """
 
     def __init__(self, directory: str) -> None:
@@ -69,8 +69,9 @@ class Workplace:
             os.close(lock)
 
     def close(self) -> None:
-        """Leave the corner empty and unlocked."""
+        """Leave the corner; what somebody still uses there stays a while."""
         if self.temporary:
-            shutil.rmtree(self.temporary, ignore_errors=True)
+            with suppress(OSError):
+                os.rmdir(self.temporary)
             os.close(self._lock)
             self.temporary = ""
