@@ -27,12 +27,12 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from ..config.identity import certificate
 from ..config.kinds import Endpoint
-from ..config.settings import Config, Listen, Login, Server, Store
+from ..config.settings import TLS, Config, Listen, Login, Server, Store
 from ..mail.account import Delivery, Target
 from ..mail.flags import NO_FLAGS, Flags
 from ..mail.mailbox import INBOX, Column
+from ..net.certificates import ensure_own
 from ..service import MailService, build
 from ..store.content import BytesContent, octets_of
 from .message import Message
@@ -61,9 +61,10 @@ class MailHub:
         service: MailService,
         reactor: Any,
         passwords: InMemoryUsernamePasswordDatabaseDontUse,
+        certificate: str,
     ) -> None:
         self.service = service
-        self.certificate = ""
+        self.certificate = certificate
         self._reactor = reactor
         self._passwords = passwords
         self._ports: dict[str, int] = {}
@@ -85,8 +86,14 @@ class MailHub:
         if reactor is None:
             from twisted.internet import reactor
         passwords = InMemoryUsernamePasswordDatabaseDontUse()
-        config = make_config(tempfile.mkdtemp(prefix="mailhub-test-"), store)
-        hub = cls(build(config, reactor, checkers=[passwords]), reactor, passwords)
+        folder = tempfile.mkdtemp(prefix="mailhub-test-")
+        pem = f"{folder}/certificate.pem"
+        identity = ensure_own(pem, [HOST], datetime.now(UTC))
+        service = build(
+            make_config(folder, store, pem), reactor, checkers=[passwords]
+        )
+        certificate = identity.chain[0].public_bytes(Encoding.PEM).decode()
+        hub = cls(service, reactor, passwords, certificate)
         try:
             await hub._begin()
             for address, password in (users or {}).items():
@@ -102,8 +109,6 @@ class MailHub:
         await self.service.started
         addresses = self.service.addresses()
         self._ports = {service: port for service, (_, port) in addresses.items()}
-        identity = certificate(self.service.config, datetime.now(UTC))
-        self.certificate = identity.chain[0].public_bytes(Encoding.PEM).decode()
 
     async def stop(self) -> None:
         """Close everything; the reactor is as clean as before."""
@@ -225,8 +230,11 @@ async def _messages_of(mailbox: Any) -> list[Message]:
     ]
 
 
-def make_config(folder: str, store: str = "memory") -> Config:
-    """Free ports of the loopback interface for every service, and no delays."""
+def make_config(folder: str, store: str, pem: str) -> Config:
+    """Free ports of the loopback interface for every service, and no delays.
+
+    :param pem: the file of the certificate and its key.
+    """
     anywhere = (Endpoint(HOST, 0),)
     return Config(
         server=Server(data=folder, host_name="localhost"),
@@ -240,6 +248,7 @@ def make_config(folder: str, store: str = "memory") -> Config:
             imap=anywhere,
             imaps=anywhere,
         ),
+        tls=TLS(certificate=pem, key=pem),
         login=Login(auth=(), delay=0.0),
         store=Store(kind=store),
     )

@@ -17,7 +17,7 @@ from .corpus import ALICE
 
 PASSWORD = "correct horse battery staple"
 #: Seconds for one run of a program; far beyond what any takes.
-PROGRAM_TIMEOUT = 60
+PROGRAM_TIMEOUT = 30
 
 
 def new_folder(path: str) -> Path:
