@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ...errors import LimitReached
 from ...mail.flags import (
@@ -52,9 +52,8 @@ class FlagReader:
         self._connection = connection
         self._sets: dict[int, Flags] = dict(SYSTEM_SETS)
 
-    def sets(self, column: Iterable[int]) -> list[Flags]:
+    def sets(self, column: Collection[int]) -> list[Flags]:
         """The flag sets for a column of stored flags."""
-        column = list(column)
         known = self._sets
         try:
             return [known[value] for value in column]

@@ -25,6 +25,10 @@ _ALL = "select uid, modseq, flags from message where account_id = ? and mailbox_
 #: Rows to read at a time from the end.
 _STEP = 100
 
+#: Rows of a whole mailbox to turn into arrays at a time: so few stay in the
+#: processor's cache, and are gone before the garbage collector counts them.
+_PIECE = 200
+
 
 def note_flags(
     connection: sqlite3.Connection, key: Key, modseq: int, first: int, last: int
@@ -52,8 +56,7 @@ def changes(
     """
     modseq, _ = mailbox_state(connection, key)
     if since <= 0:
-        rows = connection.execute(_ALL, key).fetchall()
-        return Changes(modseq, _entries(reader, rows), [])
+        return Changes(modseq, _all_entries(connection, reader, key), [])
     if since >= modseq:
         return Changes(modseq, Entries(), [])
     vanished = connection.execute(
@@ -66,6 +69,19 @@ def changes(
         _entries(reader, _changed(connection, key, since)),
         sorted(uid for first, last in vanished for uid in range(first, last + 1)),
     )
+
+
+def _all_entries(
+    connection: sqlite3.Connection, reader: FlagReader, key: Key
+) -> Entries:
+    entries = Entries()
+    cursor = connection.execute(_ALL, key)
+    while rows := cursor.fetchmany(_PIECE):
+        uids, modseqs, values = zip(*rows, strict=True)
+        entries.uids.extend(uids)
+        entries.modseqs.extend(modseqs)
+        entries.flags += reader.sets(values)
+    return entries
 
 
 def _entries(reader: FlagReader, rows: list[tuple]) -> Entries:

@@ -97,8 +97,8 @@ def status(
         raise NoSuchMailbox("the mailbox has been deleted")
     [(name, uidvalidity, uidnext, modseq, messages, unseen, size, claimed)] = rows
     first = max(claimed, recent_from)
-    recent = 0
-    if first < uidnext:
+    recent = messages if first <= 1 else 0
+    if 1 < first < uidnext:
         [[recent]] = connection.execute(
             "select count(*) from message where account_id = ? and mailbox_id = ?"
             " and uid >= ?",
