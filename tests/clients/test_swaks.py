@@ -27,10 +27,11 @@ class SwaksTests(ClientTests):
         self.assertEqual(message.subject, "first mail")
 
     async def test_a_korean_message_arrives_as_it_was(self):
-        path = self.write("mail", korean())
+        # swaks ends the last line by itself.
+        path = self.write("mail", korean().removesuffix(b"\r\n"))
         await self.swaks("smtp", "--from", BOB, "--data", f"@{path}")
         [message] = await self.delivered()
-        self.assert_same_mail(message.raw.rstrip(b"\r\n"), korean().rstrip(b"\r\n"))
+        self.assert_same_mail(message.raw, korean())
 
     async def test_starttls_and_both_kinds_of_login_work(self):
         for mechanism in ("PLAIN", "LOGIN"):
@@ -61,8 +62,7 @@ class SwaksTests(ClientTests):
     async def test_a_message_without_the_final_dot_is_no_message(self):
         """Row "truncation": what was not finished was not sent."""
         path = self.write("mail", small(1))
-        options = ("--data", f"@{path}", "--drop-after-send", "data", "--quit-after")
-        await self.swaks("smtp", *options[:4], fails=False)
+        await self.swaks("smtp", "--data", f"@{path}", "--drop-after-send", "data")
         await self.hub.deliver(ALICE, b"Subject: marker\r\n\r\n")
         [message] = await self.delivered()
         self.assertEqual(message.subject, "marker")
