@@ -16,7 +16,7 @@ from enum import Enum
 MAX_ADDRESSES = 10_000
 #: Tokens that are read of entries in unusual shapes, some ten for each address:
 #: they take a thousand times as long as octets in usual ones.
-MAX_TOKENS = 30_000
+MAX_TOKENS = 20_000
 #: Comments inside comments; where they go deeper, the list ends.
 MAX_COMMENT_DEPTH = 32
 
@@ -24,7 +24,7 @@ _ATOM = rb"[^\0- \x7f\"(),:;<>@\[\\\]]"
 #: ``Name <a@b>``, ``"Name" <a@b>``, ``<a@b>`` or ``a@b`` up to the next comma:
 #: nearly all there is, in one step.
 _USUAL = re.compile(
-    rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(' + _ATOM + rb"+(?: " + _ATOM + rb"+)*))?"
+    rb'[ \t\r\n]*+(?:(?:"([^"\\\r\n]*+)"|(' + _ATOM + rb"++(?: " + _ATOM + rb"++)*+))?"
     rb"[ \t]*+<(" + _ATOM + rb"++)@(" + _ATOM + rb"++)>"
     rb"|(" + _ATOM + rb"++)@(" + _ATOM + rb"++))[ \t\r\n]*+(?:,|\Z)"
 )
@@ -157,7 +157,7 @@ class _UnusualList:
         if kind is _Kind.COMMENT:
             text = self._comment()
         elif kind is _Kind.QUOTED:
-            text = _QUOTED_PAIR.sub(rb"\1", text)
+            text = _unescaped(text)
         return kind, text
 
     def _comment(self) -> bytes:
@@ -173,7 +173,7 @@ class _UnusualList:
                 stop, self._position = found.span(1)
             if depth == 0 or depth > MAX_COMMENT_DEPTH:
                 break
-        return _QUOTED_PAIR.sub(rb"\1", self._value[start:stop])
+        return _unescaped(self._value[start:stop])
 
     def _special(self, token: _Token) -> None:
         mark = token[1]
@@ -231,6 +231,11 @@ class _UnusualList:
         if self._in_group:
             self._found.append(GroupEnd())
         self._in_group = False
+
+
+def _unescaped(text: bytes) -> bytes:
+    # Joining what a pattern splits is several times as fast as substituting.
+    return b"".join(_QUOTED_PAIR.split(text)) if b"\\" in text else text
 
 
 _FILLING = (_Kind.BLANK, _Kind.COMMENT)

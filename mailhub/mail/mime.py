@@ -18,19 +18,20 @@ from .parameters import (
     parse_parameters,
     raw_parameter,
 )
-from .scan import count_lines, find
+from .scan import DelimiterSearch, count_lines
 
 #: Parts inside parts (attack: ten thousand multiparts, each in the next).
 MAX_DEPTH = 100
 #: Parts of a message (attack: a hundred thousand empty parts).
 MAX_PARTS = 10_000
 #: Octets of the headers of all parts below the message's own.
-MAX_PART_HEADERS = 4 * 1024 * 1024
+MAX_PART_HEADERS = 1024 * 1024
 #: Octets of a boundary; RFC 2046, section 5.1.1, allows 70.
 MAX_BOUNDARY = 250
 #: Octets that may be searched for delimiters: this often the message's, or the
-#: second figure if that is more.  Each level of multiparts is searched anew.
-SEARCHES_OF_MESSAGE = 8
+#: second figure if that is more.  Each level of multiparts is searched anew, but
+#: base64 costs next to nothing (see :class:`DelimiterSearch`).
+SEARCHES_OF_MESSAGE = 2
 MIN_SEARCHED = 16 * 1024 * 1024
 #: A line that only begins like a delimiter counts as that many octets searched.
 _MISS_COST = 1024
@@ -186,7 +187,8 @@ class _Parser:
         self._shift = shift
         self._parts_left = MAX_PARTS
         self._headers_left = MAX_PART_HEADERS
-        self._search_left = max(SEARCHES_OF_MESSAGE * len(content), MIN_SEARCHED)
+        allowance = max(SEARCHES_OF_MESSAGE * len(content), MIN_SEARCHED)
+        self._search = DelimiterSearch(content, allowance)
 
     def parse(self, prefix: bytes) -> Part:
         content, shift = self._content, self._shift
@@ -211,7 +213,7 @@ class _Parser:
         if node.type == b"multipart":
             within_limits = node.depth < MAX_DEPTH and self._parts_left > 0
             spans = self._divide(node) if within_limits else []
-            if not spans and within_limits and self._search_left >= 0:
+            if not spans and within_limits and self._search.allowance >= 0:
                 # RFC 2045, section 5.2: what is no valid type is plain text.
                 node.type, node.subtype, node.parameters = b"text", b"plain", ()
                 return []
@@ -235,21 +237,17 @@ class _Parser:
         boundary = raw_parameter(node.parameters, b"boundary").rstrip()
         if not boundary or len(boundary) > MAX_BOUNDARY:
             return []
-        content, stop = self._content, node.stop
+        content, search, stop = self._content, self._search, node.stop
         needle = b"\n--" + boundary
         # A delimiter may stand right behind the header's last line end.
         position = max(node.body_start - 1, 0)
-        self._search_left -= stop - position
         spans: list[tuple[int, int]] = []
         start = -1
-        while self._search_left >= 0:
-            found = find(content, needle, position, stop)
-            if found < 0:
-                break
+        while (found := search.find(needle, position, stop)) >= 0:
             position = found + len(needle)
             end = _DELIMITER_END.match(content, position, stop)
             if end is None:
-                self._search_left -= _MISS_COST
+                search.allowance -= _MISS_COST
                 continue
             if start >= 0:
                 # The line end before a delimiter is a part of it.
