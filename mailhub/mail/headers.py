@@ -158,9 +158,12 @@ def select_fields(header: bytes, names: frozenset[bytes], exclude: bool) -> byte
     """
     if not header.endswith(b"\n"):
         header += b"\r\n" if header else b""
-    kept = _dropped_lines(names, exclude).sub(b"", b"\n" + header)[1:]
+    dropped = _dropped_lines(names, exclude)
     if exclude:
-        return kept
+        return dropped.sub(b"", b"\n" + header)[1:]
+    # A first line that continues nothing is no field.
+    start = b"\n-" if header.startswith((b" ", b"\t")) else b"\n"
+    kept = dropped.sub(b"", start + header)[1:]
     if kept:
         kept += b"\n"
     if header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n"):
@@ -173,11 +176,9 @@ def _dropped_lines(names: frozenset[bytes], exclude: bool) -> re.Pattern[bytes]:
     """What to take out of a header: the fields of these names, or all else."""
     choice = b"|".join(re.escape(name) for name in sorted(names)) or b"(?!)"
     named = b"(?i:" + choice + rb")[ \t]*+:"
-    if exclude:
-        return re.compile(rb"\n" + named + _REST_OF_FIELD)
     # A line that continues a field that is kept is kept with it.
-    first = rb"(?:\A\n(?=[ \t])|\n(?![ \t]|" + named + rb"))"
-    return re.compile(first + _REST_OF_FIELD)
+    first = named if exclude else rb"(?![ \t]|" + named + rb")"
+    return re.compile(rb"\n" + first + _REST_OF_FIELD)
 
 
 def header_line(name: bytes, value: bytes) -> bytes:
