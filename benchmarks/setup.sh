@@ -12,6 +12,7 @@ dir=$1
 port=$2
 users=$3
 export PYTHONPATH="$here/.."
+mailhub="import sys; from mailhub.cli.main import main; sys.exit(main())"
 
 cat >"$dir/mailhub.toml" <<END
 [server]

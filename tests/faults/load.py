@@ -14,6 +14,8 @@ from .subject import HOST, PASSWORD, USERS, Ports
 
 #: Seconds that a client waits for an answer; the server is dead long before.
 TIMEOUT = 20
+#: Where SMTP delivers to, and where APPEND does.
+MAILBOXES = ("INBOX", "Archive")
 #: What a client sees of a server that was killed.
 GONE = (OSError, EOFError, smtplib.SMTPException, imaplib.IMAP4.error)
 
@@ -62,20 +64,53 @@ class Load:
         client.login(USERS[number % len(USERS)], PASSWORD)
         while not self._stopping.is_set():
             number, data = self._ledger.new_message()
-            answer, _ = client.append("Archive", "", time.time(), data)
+            answer, _ = client.append(MAILBOXES[1], "", time.time(), data)
             if answer == "OK":
                 self._ledger.acknowledge(number)
 
 
 def read_everything(ports: Ports) -> list[bytes]:
-    """All messages of all mailboxes, by IMAP."""
-    found: list[bytes] = []
-    for user in USERS:
-        client = imaplib.IMAP4(HOST, ports.imap, TIMEOUT)
-        client.login(user, PASSWORD)
-        for mailbox in ("INBOX", "Archive"):
-            client.select(mailbox, readonly=True)
-            _, parts = client.uid("FETCH", "1:*", "(BODY.PEEK[])")
-            found += [part[1] for part in parts if isinstance(part, tuple)]
-        client.logout()
-    return found
+    """All messages of all mailboxes that can be read, by IMAP."""
+    return [
+        message
+        for user in USERS
+        for mailbox in MAILBOXES
+        for message in Reader(ports, user, mailbox).read()
+    ]
+
+
+class Reader:
+    """Reads a mailbox, around messages that the server cannot give."""
+
+    def __init__(self, ports: Ports, user: str, mailbox: str) -> None:
+        self._ports = ports
+        self._user = user
+        self._mailbox = mailbox
+
+    def read(self) -> list[bytes]:
+        """Every message."""
+        with self._session() as client:
+            _, [found] = client.uid("SEARCH", "ALL")
+        return self._fetch(found.split())
+
+    def _fetch(self, uids: list[bytes]) -> list[bytes]:
+        """The messages, halved again and again where one of them is not there."""
+        if not uids:
+            return []
+        try:
+            with self._session() as client:
+                _, parts = client.uid(
+                    "FETCH", f"{int(uids[0])}:{int(uids[-1])}", "(BODY.PEEK[])"
+                )
+                return [part[1] for part in parts if isinstance(part, tuple)]
+        except imaplib.IMAP4.abort:
+            if len(uids) == 1:
+                return []
+        middle = len(uids) // 2
+        return self._fetch(uids[:middle]) + self._fetch(uids[middle:])
+
+    def _session(self) -> imaplib.IMAP4:
+        client = imaplib.IMAP4(HOST, self._ports.imap, TIMEOUT)
+        client.login(self._user, PASSWORD)
+        client.select(self._mailbox, readonly=True)
+        return client

@@ -24,14 +24,16 @@ TRACED = (
     "link,linkat,unlink,unlinkat,mkdir,mkdirat,ftruncate"
 )
 
+#: The ``mailhub`` command, which a checkout does not have as a program.
+COMMAND = "import sys; from mailhub.cli.main import main; sys.exit(main())"
 CONFIGURATION = """\
 [server]
 data = "{data}"
 host_name = "mx.example.org"
 
 [listen]
-smtp = "127.0.0.1:{ports.smtp}"
-imap = "127.0.0.1:{ports.imap}"
+smtp = ["127.0.0.1:{ports.smtp}"]
+imap = ["127.0.0.1:{ports.imap}"]
 submission = []
 submissions = []
 lmtp = []
@@ -65,6 +67,7 @@ class Subject:
     """
 
     def __init__(self, folder: Path, without: str | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.data = folder / "data"
         self.ports = free_ports()
@@ -81,12 +84,11 @@ class Subject:
         for user in USERS:
             subprocess.run(
                 [
-                    sys.executable, "-m", "mailhub.cli.main",
-                    "--config", self._configuration,
+                    sys.executable, "-c", COMMAND, "--config", self._configuration,
                     "user", "add", user, "--password-stdin",
                 ],
                 input=PASSWORD.encode(), check=True, env=self._environment(),
-                cwd=self.folder, stdout=subprocess.DEVNULL,
+                cwd=self.folder, capture_output=True,
             )
 
     def start(self, trace: Path | None = None) -> float:
