@@ -61,7 +61,7 @@ WRONG = [
         ],
     ),
     (
-        '[listen]\nlmtp = [\n  "unix:x",\n  "*:24",\n  24,\n]\n',
+        '[listen]\nlmtp = [\n  "unix:/x",\n  "*:24",\n  24,\n]\n',
         [
             f'4: [listen] lmtp = "*:24": {LISTENER} "[::1]:2525" or "unix:PATH"',
             f'5: [listen] lmtp = 24: {LISTENER} "[::1]:2525" or "unix:PATH"',
