@@ -431,7 +431,8 @@ class Connection(Protocol):
         data = outgoing[0] if len(outgoing) == 1 else b"".join(outgoing)
         outgoing.clear()
         self._queued = 0
-        self._write(data)
+        if not self._lost:
+            self._write(data)
 
     def _conclude(self, ending: Ending | None) -> None:
         """The conversation is over: last words, then close."""
@@ -454,9 +455,12 @@ class Connection(Protocol):
         self._input.clear()
         if self._conversation is not None:
             self._conversation.close()
-        for logout in self._logouts:
-            logout()
-        self._logouts.clear()
-        self.ended()
+        logouts, self._logouts = self._logouts, []
+        for last in (*logouts, self.ended):
+            try:
+                last()
+            except Exception:
+                # What one of them could not free is no reason to keep the rest.
+                self.log.failure("{peer} did not end well", peer=self.peer.host)
         if self._lost:
             self.factory.forget(self)

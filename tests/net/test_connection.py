@@ -353,6 +353,21 @@ class EndingTests(ConversationCase):
         self.assertEqual(connection.endings, 1)
         self.assertEqual(len(self.factory.connections), 0)
 
+    def test_a_logout_that_fails_is_logged_and_keeps_nothing_else(self) -> None:
+        connection, wire = self.connect()
+        logged_out: list[bool] = []
+
+        def broken() -> None:
+            raise ZeroDivisionError("a bug")
+
+        connection._logouts += [broken, lambda: logged_out.append(True)]
+        connection.dataReceived(b"quit\r\n")
+        connection.connectionLost()
+        self.assertEqual(logged_out, [True])
+        self.assertEqual(connection.endings, 1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.factory.connections, set())
+
     def test_a_transport_that_is_lost_is_left_alone(self) -> None:
         connection, wire = self.connect()
         connection.dataReceived(b"slow\r\n")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from twisted.cred.portal import Portal
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from mailhub.net.connection import Connection
+from mailhub.net.endings import Ending
+from mailhub.net.factory import ConnectionFactory
 from mailhub.net.writing import writer_for
 
 SIZE = 4 << 20
@@ -58,6 +63,68 @@ class SocketTests(TestCase):
         expected = b"".join(n.to_bytes(4, "big") * 1024 for n in range(SIZE // 4096))
         self.assertEqual(len(data), SIZE)
         self.assertTrue(data == expected)
+
+
+class Slow(Connection):
+    """Takes some time for each line, and answers it."""
+
+    async def serve(self) -> None:
+        while True:
+            line = await self.read_line(100)
+            self.factory.seen.append(line)
+            self.working: Deferred[None] = Deferred()
+            self.factory.work.callback(self)
+            await self.working
+            self.send(b"done\r\n")
+
+    def farewell(self, ending: Ending) -> bytes:
+        return b""
+
+
+class SlowFactory(ConnectionFactory):
+    """Tells of the first line, and of the last connection's end."""
+
+    protocol = Slow
+
+    def __init__(self) -> None:
+        super().__init__(Portal(None), service="smtp")  # type: ignore[arg-type]
+        self.seen: list[bytes] = []
+        self.work: Deferred[Slow] = Deferred()
+        self.gone: Deferred[None] = Deferred()
+
+    def forget(self, connection: Connection) -> None:
+        super().forget(connection)
+        self.gone.callback(None)
+
+
+class LostSocketTests(TestCase):
+    """A socket that went while its command was worked on cannot be written to."""
+
+    async def test_work_that_ends_after_the_connection_leaves_nothing(self) -> None:
+        factory = SlowFactory()
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(
+            factory
+        )
+        self.addCleanup(port.stopListening)
+        client = await TCP4ClientEndpoint(
+            reactor, "127.0.0.1", port.getHost().port
+        ).connect(Factory.forProtocol(Protocol))
+        client.transport.write(b"work\r\n")
+        connection = await factory.work
+        lost: Deferred[None] = Deferred()
+        told = connection.connectionLost
+
+        def connection_lost(reason: Failure) -> None:
+            told(reason)
+            lost.callback(None)
+
+        connection.connectionLost = connection_lost  # type: ignore[method-assign]
+        client.transport.abortConnection()
+        await lost
+        connection.working.callback(None)
+        await factory.gone
+        self.assertEqual(factory.connections, set())
+        self.assertEqual(factory.seen, [b"work"])
 
 
 class OtherTransportTests(SynchronousTestCase):
