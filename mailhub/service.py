@@ -55,25 +55,22 @@ class ServiceKind:
 
     :ivar alpn: the protocol's name in TLS (RFC 7301).
     :ivar implicit_tls: TLS from the first octet (RFC 8314).
-    :ivar plaintext: the factory's option that takes passwords in clear text from
-        everywhere.
     """
 
     factory: Callable[..., ConnectionFactory]
     alpn: bytes
-    plaintext: str
     implicit_tls: bool = False
 
 
 _KINDS = {
-    "smtp": ServiceKind(SMTPFactory, b"smtp", "trusts_everybody"),
-    "submission": ServiceKind(SMTPFactory, b"smtp", "trusts_everybody"),
-    "submissions": ServiceKind(SMTPFactory, b"smtp", "trusts_everybody", True),
-    "lmtp": ServiceKind(LMTPFactory, b"lmtp", "trusts_everybody"),
-    "pop3": ServiceKind(POP3Factory, b"pop3", "trusts_network"),
-    "pop3s": ServiceKind(POP3Factory, b"pop3", "trusts_network", True),
-    "imap": ServiceKind(IMAPFactory, b"imap", "trusts_everybody"),
-    "imaps": ServiceKind(IMAPFactory, b"imap", "trusts_everybody", True),
+    "smtp": ServiceKind(SMTPFactory, b"smtp"),
+    "submission": ServiceKind(SMTPFactory, b"smtp"),
+    "submissions": ServiceKind(SMTPFactory, b"smtp", True),
+    "lmtp": ServiceKind(LMTPFactory, b"lmtp"),
+    "pop3": ServiceKind(POP3Factory, b"pop3"),
+    "pop3s": ServiceKind(POP3Factory, b"pop3", True),
+    "imap": ServiceKind(IMAPFactory, b"imap"),
+    "imaps": ServiceKind(IMAPFactory, b"imap", True),
 }
 
 
@@ -239,7 +236,7 @@ class MailService(MultiService):
             spool=self.store.spool,
             clock=self._reactor,
             trusts_loopback=plaintext != "never",
-            **{kind.plaintext: plaintext == "always"},
+            trusts_everybody=plaintext == "always",
         )
 
     async def _stop(self) -> None:

@@ -195,7 +195,7 @@ class SettingTests(Servers):
             server = await self.start(self.memory(login=Login(plaintext=plaintext)))
             imap, pop3 = server.factories["imap"], server.factories["pop3"]
             smtp = server.factories["submission"].smtp_service
-            trusts = [imap.trusts_everybody, pop3.trusts_network, smtp.trusts_everybody]
+            trusts = [each.trusts_everybody for each in (imap, pop3, smtp)]
             self.assertEqual(trusts, [plaintext == "always"] * 3)
             await server.stopService()
 

@@ -134,7 +134,7 @@ class POP3Connection(Connection):
         factory = self.factory
         return (
             self.is_secure
-            or factory.trusts_network
+            or factory.trusts_everybody
             or (factory.trusts_loopback and self.peer.is_loopback)
         )
 
@@ -190,7 +190,7 @@ class POP3Factory(ConnectionFactory):
 
     :param service: ``pop3``, or ``pop3s`` which speaks TLS from the first octet.
     :param trusts_loopback: clients on this machine may log in without TLS.
-    :param trusts_network: everybody may; passwords can be overheard then.
+    :param trusts_everybody: all may; for networks that encrypt below us.
     :param pop3_limits: limits of a session.
 
     All else as for :class:`~mailhub.net.factory.ConnectionFactory`.
@@ -205,7 +205,7 @@ class POP3Factory(ConnectionFactory):
         service: str = "pop3",
         implicit_tls: bool | None = None,
         trusts_loopback: bool = True,
-        trusts_network: bool = False,
+        trusts_everybody: bool = False,
         pop3_limits: POP3Limits | None = None,
         **base: Any,
     ) -> None:
@@ -213,7 +213,7 @@ class POP3Factory(ConnectionFactory):
             implicit_tls = service == "pop3s"
         super().__init__(portal, service=service, implicit_tls=implicit_tls, **base)
         self.trusts_loopback = trusts_loopback
-        self.trusts_network = trusts_network
+        self.trusts_everybody = trusts_everybody
         self.pop3_limits = pop3_limits or POP3Limits(
             failed_logins=self.limits.login_failures
         )

@@ -290,7 +290,7 @@ class Attacks(SynchronousTestCase):
     def test_cleartext_passwords_can_be_refused_and_allowed(self) -> None:
         for options, peer, answer in (
             ({}, ELSEWHERE, replies.NEED_TLS),
-            ({"trusts_network": True}, ELSEWHERE, replies.SEND_PASSWORD),
+            ({"trusts_everybody": True}, ELSEWHERE, replies.SEND_PASSWORD),
             ({"trusts_loopback": False}, None, replies.NEED_TLS),
             ({}, None, replies.SEND_PASSWORD),
         ):
