@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from contextlib import suppress
 from hashlib import sha256
 from typing import BinaryIO
 
@@ -56,7 +57,7 @@ class FileContent:
     def close(self) -> None:
         if self.path is not None:
             self._file.close()
-            os.unlink(self.path)
+            _remove(self.path)
             self.path = None
 
 
@@ -113,5 +114,15 @@ class Spool:
         self._parts.clear()
         if self._file is not None:
             self._file.close()
-            os.unlink(self._path)
+            _remove(self._path)
             self._file = None
+
+
+def _remove(path: str) -> None:
+    """Remove a temporary file; one that stays is swept away at the next start.
+
+    What became of the message is known by now, and a volume that takes no more
+    changes is no reason to tell the peer something else.
+    """
+    with suppress(OSError):
+        os.unlink(path)

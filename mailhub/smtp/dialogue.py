@@ -98,9 +98,11 @@ class Dialogue(Protocol):
         """Run an AUTH exchange."""
 
     async def receive(self) -> Content | Reply:
-        """Message data up to its end; a reply that refuses it, if it must be.
+        """Ask for message data: all of it, or a reply that refuses it.
 
         Whoever gets a content closes it.
+
+        :raises MailError: nothing was asked for.
         """
 
     def new_id(self) -> str:

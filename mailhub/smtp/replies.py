@@ -91,7 +91,8 @@ NEED_ARGUMENT = _reply(501, Status.BAD_ARGUMENTS, "An argument is missing")
 NEED_HELLO = _reply(503, Status.BAD_COMMAND, "Send a greeting first")
 NEED_MAIL = _reply(503, Status.BAD_COMMAND, "MAIL is needed first")
 NESTED_MAIL = _reply(503, Status.BAD_COMMAND, "A transaction is open already")
-NO_RECIPIENTS = _reply(554, Status.BAD_COMMAND, "No valid recipients")
+#: RFC 2033, section 4.2: 503 in LMTP; RFC 5321, section 3.3: 503 or 554.
+NO_RECIPIENTS = _reply(503, Status.BAD_COMMAND, "No valid recipients")
 #: RFC 2920, section 3.1: what may only be last in a group of commands was not.
 OUT_OF_STEP = _reply(554, Status.PROTOCOL, "Input was sent before its time")
 

@@ -227,12 +227,15 @@ class SMTPConnection(Connection):
     async def receive(self) -> Any:
         """Message data into a spool; see :class:`mailhub.smtp.data.DataReader`.
 
-        Whatever is wrong with it, it is read up to its true end first: the
-        reply stands for the message, and nothing of it becomes a command.
+        Whatever is wrong with it, or with us, it is read up to its true end
+        first: the reply stands for the message, and nothing of it becomes a
+        command.
         """
         reader = DataReader(self.session.limits.text_line)
+        # Before the go-ahead: without a place for it nothing is asked for.
         spool: Any = self.factory.spool()
         refusal: Reply | None = None
+        self.send(replies.SEND_DATA.wire)
         try:
             while not reader.ended:
                 data = reader.feed(await self.read_some(PIECE))
@@ -244,9 +247,8 @@ class SMTPConnection(Connection):
                 self.refused(b"DATA", fault)
                 return _DATA_FAULTS[reader.fault]
             return refusal or spool.finish()
-        except MailError as error:
-            self.refused(b"DATA", error)
-            return reply_for(error)
+        except Exception as error:
+            return self._refusal(error)
         finally:
             spool.close()
 
@@ -257,10 +259,17 @@ class SMTPConnection(Connection):
             if spool.size + len(data) > limit:
                 raise MessageTooLarge(f"more than {limit} octets")
             spool.write(data)
-        except MailError as error:
+        except Exception as error:
+            return self._refusal(error)
+        return None
+
+    def _refusal(self, error: Exception) -> Reply:
+        """The reply for what went wrong with message data, a bug included."""
+        if isinstance(error, MailError):
             self.refused(b"DATA", error)
             return reply_for(error)
-        return None
+        self.report_fault()
+        return reply_for(LocalFault())
 
     def new_id(self) -> str:
         """A name for a transaction."""

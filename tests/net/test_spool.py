@@ -65,6 +65,14 @@ class SpoolTests(SynchronousTestCase):
         self.assertEqual(self.read(content, MEMORY_LIMIT, MEMORY_LIMIT + 2), b"yy")
         content.close()
 
+    def test_a_volume_that_takes_no_changes_does_not_change_the_outcome(self) -> None:
+        content = self.spool(b"x" * MEMORY_LIMIT, b"yy").finish()
+        thrown_away = self.spool(b"x" * MEMORY_LIMIT, b"yy")
+        with patch("os.unlink", side_effect=OSError(30, "read-only")):
+            content.close()
+            content.close()
+            thrown_away.close()
+
     def test_files_are_private(self) -> None:
         content = self.spool(b"x" * MEMORY_LIMIT, b"yy").finish()
         self.assertEqual(os.stat(content.path).st_mode & 0o777, 0o600)

@@ -283,27 +283,6 @@ class FullDiskTests(SynchronousTestCase):
             b"250 2.0.0 Ok: queued as ID1\r\n452 4.2.2 Mailbox full\r\n",
         )
 
-    def test_a_spool_that_is_full_is_told_after_the_true_end(self):
-        class Full:
-            size = 0
-
-            def write(self, data):
-                raise StorageFull("no space left")
-
-            def close(self):
-                """Nothing to free."""
-
-        server = Server(options={"spool": Full})
-        player = server.in_data()
-        player.send(b"x\r\n" + MAIL)
-        self.assertEqual(player.received(), b"")
-        player.send(b".\r\nNOOP\r\n")
-        self.assertEqual(
-            player.received(),
-            b"452 4.3.1 Insufficient system storage\r\n250 2.0.0 Ok\r\n",
-        )
-        self.assertEqual(server.taken, [])
-
 
 class SlowTests(SynchronousTestCase):
     """Row 30: an octet now and then does not hold a connection."""

@@ -85,7 +85,6 @@ async def data(dialogue: Dialogue, argument: bytes) -> Reply | None:
     envelope = session.envelope
     if envelope is None:
         return replies.NEED_MAIL
-    dialogue.send(replies.SEND_DATA.wire)
     content = await dialogue.receive()
     session.reset()
     outcomes: list[Reply]
