@@ -61,12 +61,19 @@ class MemoryStore:
             self.directory.state_by_id(target.account_id)
             for target in delivery.targets
         ]
-        # One account may be meant more than once: check what it gets in all.
+        # Mail is not lost because somebody deleted the mailbox it was for.
+        mailboxes = [
+            account.mailboxes.get(target.mailbox, account.mailboxes[INBOX])
+            for account, target in zip(accounts, delivery.targets, strict=True)
+        ]
+        # Check everything before anything is stored.
         for account in dict.fromkeys(accounts):
             account.check_room(accounts.count(account) * body.content.size)
-        for account, target in zip(accounts, delivery.targets, strict=True):
-            # Mail is not lost because somebody deleted the mailbox it was for.
-            mailbox = account.mailboxes.get(target.mailbox, account.mailboxes[INBOX])
+        for mailbox, target in zip(mailboxes, delivery.targets, strict=True):
+            mailbox.keywords.learn([target.flags])
+        for account, mailbox, target in zip(
+            accounts, mailboxes, delivery.targets, strict=True
+        ):
             account.append(mailbox, [(body, target.flags, delivery.internal_date)])
 
     def spool(self) -> MemorySpool:

@@ -29,7 +29,7 @@ from ..mail.mailbox import (
     MailboxInfo,
     MailboxStatus,
 )
-from ..mail.matching import compile_query
+from ..mail.matching import Matcher, Need, compile_query
 from ..mail.query import Query
 from .callbacks import Callbacks
 from .memory_columns import COLUMNS
@@ -37,6 +37,8 @@ from .memory_state import Body, Message, entries_of
 
 #: Messages of a mailbox whose octets are kept for the next question.
 KEPT_BODIES = 64
+#: Stands for the body of a message that nobody has had to read yet.
+_UNREAD = Body(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +194,25 @@ class VirtualMailbox:
 
     async def search(self, query: Query) -> list[int]:
         await self._refresh()
-        match = compile_query(query).match
-        messages = await self._messages(tuple(self._seen))
-        return [message.uid for message in messages if match(message)]
+        matcher = compile_query(query)
+        return [
+            uid
+            for uid, (item, _) in tuple(self._seen.items())
+            if await self._matches(item, matcher)
+        ]
+
+    async def _matches(self, item: Item, matcher: Matcher) -> bool:
+        """Whether *item* is meant; only if flags and UID leave it open it is read."""
+        message = Message(item.uid, 0, item.flags, item.internal_date, _UNREAD)
+        for stage in matcher.stages:
+            if stage.need > Need.ENTRY and message.body is _UNREAD:
+                body = await self._body(item.uid)
+                if body is None:
+                    return False
+                message.body = body
+            if not stage.match(message):
+                return False
+        return True
 
     async def set_flags(
         self, uids: Sequence[int], change: FlagChange, flags: Flags

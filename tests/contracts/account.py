@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import gatherResults
+
 from mailhub.errors import (
     MailboxExists,
     MailboxInUse,
@@ -9,6 +11,7 @@ from mailhub.errors import (
     NotPermitted,
     OverQuota,
 )
+from mailhub.mail.account import Target
 from mailhub.mail.mailbox import Copied, MailboxInfo
 from mailhub.store.content import BytesContent
 
@@ -20,6 +23,7 @@ from .fixture import (
     fails,
     message,
     names_of,
+    outcome,
     uids_of,
 )
 
@@ -331,6 +335,26 @@ class AccountContract(StoreFixture):
         await account.append("Sent", [(tinier, frozenset(), SENT_AT)])
         self.assertEqual((await account.status("Sent")).messages, 2)
         self.assertEqual(bob.quota, len(data) * 3 + 1)
+
+    async def test_a_quota_holds_against_many_at_once(self):
+        """Attack: everybody sees room for one more, and all of them take it."""
+        data = message()
+        bob = await self.store.directory.add_account(BOB, "", quota=5 * len(data))
+        account = await self.account(BOB)
+        one = (BytesContent(data), frozenset(), SENT_AT)
+        inbox = (Target(bob.account_id),)
+        work = [
+            each
+            for _ in range(10)
+            for each in (
+                account.append("INBOX", [one]),
+                self.deliver(data, targets=inbox),
+            )
+        ]
+        outcomes = await gatherResults([outcome(each) for each in work])
+        self.assertEqual(outcomes.count(OverQuota), len(work) - 5)
+        status = await account.status("INBOX")
+        self.assertEqual((status.messages, status.size), (5, 5 * len(data)))
 
     async def test_a_copy_takes_room_and_a_move_takes_none(self):
         data = message()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from mailhub.mail.account import Account, Delivery, Target
 from mailhub.mail.flags import NO_FLAGS, Flags
 from mailhub.mail.mailbox import INBOX, Changes, Column, Copied
@@ -31,6 +33,12 @@ async def fails(error: type[Exception], work: Awaitable[Any]) -> Any:
     except error as caught:
         return caught
     raise AssertionError(f"no {error.__name__}, but {result!r}")
+
+
+def outcome(work: Awaitable[Any]) -> Deferred[type[Exception] | None]:
+    """-> fires with ``None`` or with the class of what *work* raised"""
+    done = Deferred.fromCoroutine(work)
+    return done.addCallbacks(lambda result: None, lambda failure: failure.type)
 
 
 class StoreFixture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, gatherResults
 from zope.interface.verify import verifyObject
 
-from mailhub.errors import OverQuota, UnknownRecipient
+from mailhub.errors import LimitReached, OverQuota, UnknownRecipient
 from mailhub.interfaces import (
     IContent,
     IDirectory,
@@ -15,13 +15,23 @@ from mailhub.interfaces import (
     ISpool,
 )
 from mailhub.mail.account import Delivery, Target
+from mailhub.mail.flags import MAX_KEYWORDS
 from mailhub.mail.mailbox import Column
 from mailhub.store.content import BytesContent, octets_of
 
 from .account import AccountContract
 from .content import ContentContract
 from .directory import DirectoryContract
-from .fixture import ALICE, BOB, SENT_AT, StoreFixture, fails, message, uids_of
+from .fixture import (
+    ALICE,
+    BOB,
+    SENT_AT,
+    StoreFixture,
+    fails,
+    message,
+    outcome,
+    uids_of,
+)
 from .mailbox import MailboxContract
 from .names import NamesContract
 from .search import SearchContract
@@ -90,6 +100,14 @@ class DeliveryContract(StoreFixture):
     async def test_one_unknown_target_means_that_no_target_is_served(self):
         targets = (Target(self.alice.account_id), Target(999_999))
         await fails(UnknownRecipient, self.deliver(targets=targets))
+        self.assertEqual(await self.contents(), [])
+
+    async def test_one_target_without_room_for_keywords_means_none_is_served(self):
+        many = frozenset(f"word{number}" for number in range(MAX_KEYWORDS))
+        await self.append(message(), name="Junk", flags=many)
+        one_more = Target(self.alice.account_id, "Junk", frozenset(["another"]))
+        targets = (Target(self.alice.account_id), one_more)
+        await fails(LimitReached, self.deliver(targets=targets))
         self.assertEqual(await self.contents(), [])
 
     async def test_a_refused_delivery_does_not_harm_those_that_wait_with_it(self):
@@ -197,11 +215,6 @@ class DeliveryContract(StoreFixture):
         self.assertEqual(await content.read(100, 200), data[100:200])
         self.assertEqual(await content.read(len(data) - 5, len(data) + 9), data[-5:])
         self.assertEqual(await content.read(len(data), len(data) + 9), b"")
-
-
-def outcome(work):
-    """-> a Deferred: ``None``, or the class of what *work* raised"""
-    return Deferred.fromCoroutine(work).addErrback(lambda failure: failure.type)
 
 
 class StoreContract(

@@ -9,6 +9,7 @@ from mailhub.errors import NoSuchMailbox, NotPermitted, ReadOnlyMailbox
 from mailhub.interfaces import IMailAccount, IMailbox
 from mailhub.mail.flags import FlagChange
 from mailhub.mail.mailbox import Column
+from mailhub.mail.query import And, HasFlag, Header, UidSet
 from mailhub.store.content import octets_of
 from mailhub.store.virtual import KEPT_BODIES, Item, VirtualAccount, VirtualMailbox
 
@@ -98,6 +99,17 @@ class VirtualMailboxTests(TestCase):
         end()
         notes.changed()
         self.assertEqual(calls, [1])
+
+    async def test_a_search_reads_only_what_it_has_to(self):
+        notes = Notes("red apple", "red pear", "green apple")
+        notes.flags[3] = SEEN
+        for query, uids, rendered in (
+            (HasFlag("\\Seen"), [3], 0),
+            (And((Header("Subject", "red"), UidSet(((2, 3),)))), [2], 2),
+            (Header("Subject", "apple"), [1, 3], 3),
+        ):
+            self.assertEqual(await notes.search(query), uids)
+            self.assertEqual(notes.rendered, rendered)
 
     async def test_a_message_that_goes_while_it_is_read_is_left_out(self):
         notes = Notes("one", "two")
