@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
@@ -31,8 +31,8 @@ from .reading import AFTER_LOGIN, BEFORE_LOGIN, Assembly, LiteralRefused, Readin
 from .session import LOGGED_IN, Account, Mailbox, OutOfStep, Session, Spool, State
 from .syntax import Scanner
 
-#: Commands answered BAD before the connection is cut: a client that makes so many
-#: errors is no mail client.
+#: Commands answered BAD before the connection is cut, after the login one after the
+#: other: a client that makes so many errors is no mail client.
 MAX_ERRORS = 10
 MAX_ERRORS_BEFORE_LOGIN = 3
 #: Seconds that one connection may keep all others waiting.
@@ -126,6 +126,8 @@ class IMAPConnection(Connection):
             self._answer_bad(status)
             return
         self.send(responses.tagged(session.tag, status))
+        if session.state & LOGGED_IN:
+            session.errors = 0
         if session.failed_logins >= self.factory.limits.login_failures:
             self._say_goodbye(responses.TOO_MANY_LOGINS)
 
@@ -285,7 +287,7 @@ class IMAPConnection(Connection):
             account: Account = await self.login(credentials, IMailAccount)
         except MailError:
             raise
-        except UnauthorizedLogin:
+        except LoginFailed:
             raise AuthenticationFailed("the portal refused the login") from None
         self.session.log_in(account)
         self.expect(self.factory.limits.idle)

@@ -92,7 +92,7 @@ class Session:
     """One client's session; small, as there may be many thousands.
 
     :ivar tag: of the command that is being performed.
-    :ivar errors: commands that were answered BAD.
+    :ivar errors: commands that were answered BAD since one that was not.
     :ivar failed_logins: since the connection was made, TLS or not.
     :ivar over: LOGOUT, or an end of ours, has been told.
     :ivar stale: the selected mailbox has changed since the view was made.
@@ -181,16 +181,20 @@ class Session:
         :raises mailhub.errors.MailError: nothing is lost; try again later.
         """
         view = self._view
+        stale, self.stale = self.stale, False
         if view is None:
             return b""
-        if not self.stale:
+        if not stale:
             return view.tell_vanished() if expunges else b""
-        self.stale = False
         recent_from = None
         try:
             changes = await self.mailbox.changes(view.modseq)
             if view.brings_messages(changes):
                 recent_from = await self.mailbox.claim_recent()
+                if self.stale:
+                    # What came in between has been claimed as well.
+                    self.stale = False
+                    changes = await self.mailbox.changes(view.modseq)
         except Exception:
             self.stale = True
             raise

@@ -198,6 +198,17 @@ class RefusalTests(SynchronousTestCase):
         self.assertTrue(FullSpool.closed)
         client.ok(b"NOOP")
 
+    def test_where_there_is_no_place_for_a_message_its_octets_are_no_commands(self):
+        def full():
+            raise StorageFull("no inodes")
+
+        client = Server({"spool": full}).logged_in()
+        client.send(b"a APPEND INBOX {8+}\r\nx LOGOUT\r\nb NOOP\r\n")
+        status = b"a NO [UNAVAILABLE] A fault of the server; try again later\r\n"
+        self.assertEqual(client.received(), status + b"b OK NOOP completed\r\n")
+        client.send(b"a APPEND INBOX {8}\r\n")
+        self.assertEqual(client.received(), status)
+
     def test_a_bug_within_a_message_ends_the_connection(self):
         class BrokenSpool:
             def write(self, data):

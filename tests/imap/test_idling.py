@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.imap import responses
-from mailhub.mail.flags import SEEN, FlagChange
+from mailhub.mail.flags import DELETED, SEEN, FlagChange
 
 from .fixture import Server, run
 
@@ -95,4 +96,56 @@ class IdleTests(SynchronousTestCase):
         client.received()
         run(server.account.delete("Sent"))
         self.assertIn(responses.MAILBOX_GONE, client.received())
+        self.assertTrue(client.closed)
+
+    def slowly_idling(self):
+        """A client for whom it takes a while to find out what has happened."""
+        server, client = self.idling(messages=1)
+        mailbox = client.protocol.session.mailbox
+        changes, held = mailbox.changes, Deferred()
+
+        async def slow(since):
+            found = await changes(since)
+            await held
+            return found
+
+        mailbox.changes = slow
+        return server, client, held
+
+    def test_a_change_while_another_is_looked_at_is_told_at_once(self):
+        server, client, held = self.slowly_idling()
+        server.deliver()
+        run(server.open().set_flags([1], FlagChange.ADD, frozenset((SEEN,))))
+        run(server.open().expunge([1], deleted_only=False))
+        self.assertEqual(client.received(), b"")
+        held.callback(None)
+        self.assertEqual(
+            client.received(), b"* 1 EXPUNGE\r\n* 1 EXISTS\r\n* 1 RECENT\r\n"
+        )
+
+    def test_flags_that_change_while_others_are_looked_at_are_told_at_once(self):
+        server, client, held = self.slowly_idling()
+        for flag in (SEEN, DELETED):
+            run(server.open().set_flags([1], FlagChange.ADD, frozenset((flag,))))
+        held.callback(None)
+        self.assertEqual(
+            client.received(),
+            b"* 1 FETCH (UID 1 FLAGS (\\Recent \\Seen))\r\n"
+            b"* 1 FETCH (UID 1 FLAGS (\\Deleted \\Recent \\Seen))\r\n",
+        )
+
+    def test_what_arrives_while_the_first_is_claimed_is_recent_as_well(self):
+        server, client, held = self.slowly_idling()
+        server.deliver()
+        server.deliver()
+        held.callback(None)
+        self.assertEqual(client.received(), b"* 3 EXISTS\r\n* 3 RECENT\r\n")
+
+    def test_news_do_not_pile_up_for_a_client_that_does_not_read(self):
+        server, client = self.idling()
+        client.protocol.pauseProducing()
+        for _ in range(100):
+            server.deliver()
+        self.assertLess(len(client.received()), 200)
+        client.wait(server.factory.limits.write_stall + 2)
         self.assertTrue(client.closed)

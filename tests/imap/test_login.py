@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from twisted.internet.defer import Deferred
+from twisted.cred.error import LoginDenied, UnauthorizedLogin, UnhandledCredentials
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.errors import Busy
@@ -53,6 +54,15 @@ class LoginTests(SynchronousTestCase):
         unknown = client.status(b"LOGIN nobody@example.org wrong")
         self.assertEqual(wrong, unknown)
         self.assertEqual(wrong, b"NO [AUTHENTICATIONFAILED] Authentication failed")
+
+    def test_every_refusal_of_an_application_s_portal_is_a_wrong_password(self):
+        for kind in (UnauthorizedLogin, LoginDenied, UnhandledCredentials):
+            server = Server()
+            server.factory.portal.login = lambda *_, kind=kind: fail(kind())
+            self.assertEqual(
+                server.connect().status(LOGIN),
+                b"NO [AUTHENTICATIONFAILED] Authentication failed",
+            )
 
     def test_a_client_that_is_logged_in_cannot_log_in_again(self):
         self.assertEqual(Server().logged_in().status(LOGIN), responses.WRONG_STATE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhub.errors import StorageFull
 from mailhub.imap import responses
 from mailhub.mail.flags import DELETED, SEEN, FlagChange
 
@@ -108,6 +109,21 @@ class CloseTests(SynchronousTestCase):
         self.assertEqual(client.command(b"CLOSE"), (b"", b"OK CLOSE completed"))
         self.assertEqual(server.uids(), [2, 4])
         self.assertEqual(client.status(b"CHECK"), responses.WRONG_STATE)
+
+    def test_close_closes_also_when_nothing_can_be_expunged(self):
+        server = Server()
+        client = server.selected(messages=2, flags=[DELETED])
+
+        def broken(uids):
+            raise StorageFull("no space")
+
+        client.protocol.session.mailbox.expunge = broken
+        self.assertEqual(
+            client.ok(b"CLOSE"),
+            b"* NO [UNAVAILABLE] A fault of the server; try again later\r\n",
+        )
+        self.assertEqual(client.status(b"CLOSE"), responses.WRONG_STATE)
+        self.assertEqual(server.uids(), [1, 2])
 
     def test_unselect_expunges_nothing(self):
         server, client = self.deleted(1)

@@ -50,6 +50,14 @@ class LoopTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         client.ok(b"NOOP")
 
+    def test_a_command_that_works_pays_for_errors_before_it(self):
+        client = Server().logged_in()
+        for _ in range(5):
+            for _ in range(9):
+                self.assertTrue(client.status(b"XLIST x").startswith(b"BAD"))
+            client.ok(b"NOOP")
+        self.assertFalse(client.closed)
+
     def test_news_that_cannot_be_had_now_are_told_later(self):
         server = Server()
         client = server.selected()

@@ -18,7 +18,7 @@ from ...errors import (
 from ...mail.flags import NO_FLAGS, Flags
 from .. import responses
 from ..reading import Literal, LiteralRefused, announced
-from ..session import Content, Conversation, OutOfStep
+from ..session import Content, Conversation, OutOfStep, Spool
 from ..syntax import Scanner
 
 #: Messages of one APPEND (RFC 3502); small ones wait for its end in memory.
@@ -123,20 +123,22 @@ class _Upload:
 
     async def _receive_message(self, scanner: Scanner, literal: Literal) -> None:
         flags, moment = NO_FLAGS, self._talk.arrival_time()
+        spool = None
         if self.failure is None:
             try:
                 flags, moment = self._details(scanner, moment)
                 self._check(literal)
+                spool = self._talk.spool()
             except MailError as error:
                 self.failure = error
         if self.failure is not None and literal.waits:
             raise self.failure
         if literal.waits:
             self._talk.send(responses.GO_AHEAD)
-        if self.failure is None:
-            await self._store(literal.octets, flags, moment)
-        else:
+        if spool is None:
             await self._discard(literal.octets)
+        else:
+            await self._store(spool, literal.octets, flags, moment)
         self._talk.end_stream()
 
     def _details(self, scanner: Scanner, moment: int) -> tuple[Flags, int]:
@@ -165,9 +167,10 @@ class _Upload:
         if len(self.messages) >= MAX_MESSAGES:
             raise LimitReached(f"APPEND of more than {MAX_MESSAGES} messages")
 
-    async def _store(self, octets: int, flags: Flags, moment: int) -> None:
-        """Read a message into a spool."""
-        spool = self._talk.spool()
+    async def _store(
+        self, spool: Spool, octets: int, flags: Flags, moment: int
+    ) -> None:
+        """Read a message into *spool*."""
         try:
             while octets:
                 data = await self._talk.read_some(octets)

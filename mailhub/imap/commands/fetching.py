@@ -6,6 +6,7 @@ from typing import cast
 
 from ...errors import LocalFault, MailError
 from ...mail.flags import SEEN, FlagChange, Flags
+from ...mail.mailbox import Column
 from .. import responses
 from ..fetch import SMALL_MESSAGE, FetchPlan, Row, parse_fetch
 from ..sections import Span
@@ -19,10 +20,19 @@ FLAGS_SLICE = 4_000
 COLUMNS_SLICE = 500
 #: The same where each may bring its octets along.
 CONTENT_SLICE = 64
+#: Octets of messages whose headers, or what was prepared of them, are held at once:
+#: as few messages as that means, if they are large (attack: FETCH of a mailbox full
+#: of megabytes of header).
+OCTETS_SLICE = 4 * 1024 * 1024
+#: The same for trees of parts, which cost more time for each octet: a thousandth of
+#: a second for four thousand octets of tiny parts.
+PARTS_SLICE = 512 * 1024
 #: Octets of a message read and sent at once (see ``IContent.read``).
 CHUNK = 256 * 1024
 
 _SEEN: Flags = frozenset((SEEN,))
+#: Columns that are small, or that a store gives bit by bit.
+_LIGHT = frozenset({Column.INTERNAL_DATE, Column.SIZE, Column.CONTENT})
 
 
 async def fetch(talk: Conversation, scanner: Scanner) -> bytes | None:
@@ -49,11 +59,13 @@ async def _fetch(
     plan = parse_fetch(scanner, by_uid=by_uid)
     scanner.end()
     places = talk.session.view.places(numbers, by_uid=by_uid)
+    octets = await _octets_at_once(talk, plan, places)
     all_there = True
     size = _slice_size(plan)
     for start in range(0, len(places), size):
-        all_there &= await _fetch_slice(talk, plan, places[start : start + size])
-        await talk.breathe()
+        for some in await _weighed(talk, places[start : start + size], octets):
+            all_there &= await _fetch_slice(talk, plan, some)
+            await talk.breathe()
     return None if all_there else responses.EXPUNGE_ISSUED
 
 
@@ -61,6 +73,34 @@ def _slice_size(plan: FetchPlan) -> int:
     if plan.reads_content:
         return CONTENT_SLICE
     return COLUMNS_SLICE if plan.columns else FLAGS_SLICE
+
+
+async def _octets_at_once(talk: Conversation, plan: FetchPlan, places: Places) -> int:
+    """How many octets of messages a slice may stand for; 0 where it is all one."""
+    if len(places) < 2 or _LIGHT.issuperset(plan.columns):
+        return 0
+    octets = PARTS_SLICE if Column.PARTS in plan.columns else OCTETS_SLICE
+    status = await talk.session.mailbox.status()
+    return octets if status.size > octets else 0
+
+
+async def _weighed(talk: Conversation, places: Places, octets: int) -> list[Places]:
+    """*places* in slices of *octets* at most; one message alone may have more."""
+    if not octets:
+        return [places]
+    session = talk.session
+    uids = session.view.uids_at(places)
+    rows = await session.mailbox.fetch(uids, (Column.SIZE,))
+    sizes = {uid: cast(int, size) for uid, size in rows}
+    slices = []
+    start = held = 0
+    for index, uid in enumerate(uids):
+        size = sizes.get(uid, 0)
+        if held + size > octets and index > start:
+            slices.append(places[start:index])
+            start, held = index, 0
+        held += size
+    return [*slices, places[start:]]
 
 
 async def _fetch_slice(talk: Conversation, plan: FetchPlan, places: Places) -> bool:
@@ -75,17 +115,23 @@ async def _fetch_slice(talk: Conversation, plan: FetchPlan, places: Places) -> b
         if not all_there:
             uids = [cast(int, row[0]) for row in rows]
             places = view.places_of(uids)
-    if plan.sets_seen and await _set_seen(talk, places):
-        plan = plan.with_flags()
-    flags = view.flags_at(places) if plan.needs_flags else []
-    numbers = view.numbers_at(places)
-    if not plan.reads_content:
-        talk.send(plan.render(numbers, uids, flags, rows))
-        return all_there
-    for index, row in enumerate(rows):
-        now = flags[index] if flags else frozenset()
-        await _send_message(talk, plan, numbers[index], now, row)
-        await talk.breathe()
+    try:
+        if plan.sets_seen and await _set_seen(talk, places):
+            plan = plan.with_flags()
+        flags = view.flags_at(places) if plan.needs_flags else []
+        numbers = view.numbers_at(places)
+        if not plan.reads_content:
+            talk.send(plan.render(numbers, uids, flags, rows))
+            return all_there
+        for index, row in enumerate(rows):
+            now = flags[index] if flags else frozenset()
+            await _send_message(talk, plan, numbers[index], now, row)
+            await talk.breathe()
+    finally:
+        if plan.reads_content:
+            # Also those that were not sent, as the connection is lost.
+            for row in rows:
+                _content(plan, row).close()
     return all_there
 
 
@@ -110,7 +156,7 @@ async def _send_message(
     talk: Conversation, plan: FetchPlan, number: int, flags: Flags, row: Row
 ) -> None:
     """Answer for one message of which octets are wanted."""
-    content = cast(Content, plan.content(row))
+    content = _content(plan, row)
     uid = cast(int, row[0])
     try:
         if content.size <= SMALL_MESSAGE:
@@ -125,6 +171,10 @@ async def _send_message(
                 await _send_span(talk, content, piece)
     finally:
         content.close()
+
+
+def _content(plan: FetchPlan, row: Row) -> Content:
+    return cast(Content, plan.content(row))
 
 
 async def _octets(content: Content, span: Span) -> bytes:

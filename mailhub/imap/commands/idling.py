@@ -22,7 +22,10 @@ async def idle(talk: Conversation, scanner: Scanner) -> None:
         news = await session.catch_up(expunges=True)
         if news:
             talk.send(news)
-        await talk.wait_for_news()
+            await talk.breathe()
+        # Something may have happened while this was found out.
+        if not session.stale:
+            await talk.wait_for_news()
     line = await talk.next_line()
     if line.upper() != b"DONE":
         raise SyntaxFault(f"expected DONE, got {line[:32]!r}")

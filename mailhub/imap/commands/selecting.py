@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import ReadOnlyMailbox
+from ...errors import MailError, ReadOnlyMailbox
 from ...mail.mailbox import MailboxStatus
 from .. import responses
 from ..numset import NumberSet
@@ -73,12 +73,15 @@ async def close(talk: Conversation, scanner: Scanner) -> None:
 
     Request:  ``"CLOSE"``
     Response: none besides OK; messages flagged ``\\Deleted`` go without a word.
+    There is no NO: the mailbox is closed also if they do not go.
     """
     scanner.end()
     session = talk.session
     try:
         if not session.view.read_only:
             await _expunge(session)
+    except MailError as error:
+        talk.send(responses.untagged(responses.response_for(error)))
     finally:
         session.deselect()
 
