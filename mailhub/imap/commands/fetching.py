@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from ...errors import LocalFault, MailError
@@ -91,7 +92,15 @@ async def _weighed(talk: Conversation, places: Places, octets: int) -> list[Plac
     session = talk.session
     uids = session.view.uids_at(places)
     rows = await session.mailbox.fetch(uids, (Column.SIZE,))
-    sizes = {uid: cast(int, size) for uid, size in rows}
+    sizes = cast("list[tuple[int, int]]", rows)
+    if sum([size for _, size in sizes]) <= octets:
+        return [places]
+    return _divided(places, uids, dict(sizes), octets)
+
+
+def _divided(
+    places: Places, uids: Sequence[int], sizes: dict[int, int], octets: int
+) -> list[Places]:
     slices = []
     start = held = 0
     for index, uid in enumerate(uids):
