@@ -15,6 +15,7 @@ from mailhub.mail.flags import FlagChange
 from mailhub.mail.mailbox import Column
 from mailhub.store.sqlite import fetching, mailboxes, schema
 from mailhub.store.sqlite.directory import Directory
+from mailhub.store.sqlite.writer import Writer
 
 from ..contracts.fixture import ALICE, BOB, fails, message, uids_of
 from ..contracts.store import StoreContract
@@ -136,6 +137,38 @@ class OpeningTests(TestCase):
     async def test_a_directory_that_cannot_be_made_is_a_fault_of_ours(self):
         write_file(self.path, b"")
         await fails(LocalFault, make_store(f"{self.path}/data").start())
+
+    async def test_a_start_that_fails_leaves_nothing_open(self):
+        store = make_store(self.path)
+        fault = OSError("no descriptors left")
+
+        def fail(self):
+            raise fault
+
+        self.patch(Writer, "start", fail)
+        await fails(LocalFault, store.start())
+        self.assertEqual(os.listdir(f"{self.path}/run"), [])
+        self.assertEqual(os.listdir(f"{self.path}/tmp"), [])
+        await store.stop()
+
+    def test_a_process_may_end_without_stopping_its_store(self):
+        code = (
+            "import sys\n"
+            "from twisted.internet import reactor, task, defer\n"
+            "from mailhub.net.spool import Spool\n"
+            "from mailhub.store.content import BytesContent\n"
+            "from mailhub.store.sqlite.store import SQLiteStore\n"
+            "async def main(reactor):\n"
+            "    store = SQLiteStore(sys.argv[1], reactor=reactor, spool=Spool)\n"
+            "    await store.start()\n"
+            "    await store.directory.add_account('a@b.c', '')\n"
+            "    large = [(BytesContent(b'x' * 100_000), frozenset(), 1)]\n"
+            "    await (await store.open_account('a@b.c')).append('INBOX', large)\n"
+            "task.react(lambda r: defer.Deferred.fromCoroutine(main(r)))\n"
+        )
+        child = python(code, self.path)
+        child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 0)
 
     async def test_nobody_else_can_read_anything(self):
         before = os.umask(0)

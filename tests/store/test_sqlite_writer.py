@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailhub.errors import LocalFault, OverQuota, StorageFull
@@ -43,6 +44,14 @@ class WriterFixture(SQLiteFixture):
         Connection.performed = []
         Connection.failing = {}
         self.patch(access.schema, "connect", self.connect)
+        self.groups = []
+        real = writer.Writer._commit
+
+        def commit(self_, group):
+            self.groups.append(len(group))
+            return real(self_, group)
+
+        self.patch(writer.Writer, "_commit", commit)
         await super().setUp()
 
     def connect(self, path, create=False):
@@ -58,32 +67,33 @@ class WriterFixture(SQLiteFixture):
 
     real_connect = staticmethod(schema.connect)
 
+    async def hold_the_writer(self):
+        """Keep the writer busy.  -> what lets it go on, and when it has"""
+        gate, entered = threading.Event(), Deferred()
+
+        def hold(change):
+            reactor.callFromThread(entered.callback, None)
+            gate.wait()
+
+        held = self.store._opened.change(hold)
+        await entered
+        return gate.set, held.addErrback(lambda failure: None)
+
     async def in_one_group(self, *works):
         """Perform coroutines whose changes wait for the writer together.
 
         -> for each, ``None`` or the class of what it raised
         """
-        gate, entered = threading.Event(), threading.Event()
-
-        def hold(change):
-            entered.set()
-            gate.wait()
-
-        held = self.store._opened.change(hold)
-        entered.wait()
-        self.seen = len(Connection.performed)
+        go_on, held = await self.hold_the_writer()
+        self.groups.clear()
         outcomes = [
             Deferred.fromCoroutine(work).addErrback(lambda failure: failure.type)
             for work in works
         ]
-        gate.set()
-        await held.addErrback(lambda failure: None)
+        await deferLater(reactor, 0)
+        go_on()
+        await held
         return await gatherResults(outcomes)
-
-    def commits(self):
-        """How often the group of :meth:`in_one_group` was committed."""
-        # The one that held the others comes first.
-        return Connection.performed[self.seen :].count("commit") - 1
 
 
 class GroupTests(WriterFixture, TestCase):
@@ -94,13 +104,20 @@ class GroupTests(WriterFixture, TestCase):
             *[self.deliver(message(str(number))) for number in range(50)]
         )
         self.assertEqual(outcomes, [None] * 50)
-        self.assertEqual(self.commits(), 1)
+        self.assertEqual(self.groups, [50])
+
+    async def test_what_one_turn_of_the_reactor_brings_is_one_commit(self):
+        self.groups.clear()
+        await gatherResults(
+            [Deferred.fromCoroutine(self.deliver()) for _ in range(30)]
+        )
+        self.assertEqual(self.groups, [30])
 
     async def test_a_group_has_its_limit_and_the_rest_comes_next(self):
         self.patch(writer, "MAX_GROUP", 10)
-        for number, commits in ((10, 1), (11, 2), (20, 2), (21, 3)):
+        for number, groups in ((10, [10]), (11, [10, 1]), (21, [10, 10, 1])):
             await self.in_one_group(*[self.deliver() for _ in range(number)])
-            self.assertEqual(self.commits(), commits)
+            self.assertEqual(self.groups, groups)
 
     async def test_a_change_that_is_refused_fails_alone(self):
         bob = await self.store.directory.add_account(BOB, "", quota=10)
@@ -110,7 +127,7 @@ class GroupTests(WriterFixture, TestCase):
             self.deliver(message("three")),
         )
         self.assertEqual(outcomes, [None, OverQuota, None])
-        self.assertEqual(self.commits(), 1)
+        self.assertEqual(self.groups, [3])
         self.assertEqual(await self.subjects(), ["one", "three"])
 
     async def test_a_change_with_a_bug_fails_alone_and_is_undone(self):
@@ -132,18 +149,12 @@ class GroupTests(WriterFixture, TestCase):
         self.assertEqual(len(await self.contents()), 1)
 
     async def test_a_change_nobody_waits_for_any_more_harms_nobody(self):
-        gate, entered = threading.Event(), threading.Event()
-
-        def hold(change):
-            entered.set()
-            gate.wait()
-
-        held = self.store._opened.change(hold)
-        entered.wait()
+        go_on, held = await self.hold_the_writer()
         given_up = Deferred.fromCoroutine(self.deliver(message("given up")))
         kept = Deferred.fromCoroutine(self.deliver(message("kept")))
         given_up.addErrback(lambda failure: None).cancel()
-        gate.set()
+        await deferLater(reactor, 0)
+        go_on()
         await held
         await kept
         self.assertIn("kept", await self.subjects())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Thread
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -37,6 +38,13 @@ FILE_THREADS = 4
 _READ_PATIENCE = 250
 
 
+class _DaemonThread(Thread):
+    """Like the writer's, it keeps no process from ending."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options, daemon=True)
+
+
 class Access:
     """An open store: one connection to read on the reactor, the writer, the feed.
 
@@ -55,50 +63,54 @@ class Access:
         self.reactor = reactor
         self._now = now
         self._closed = False
-        with storage_faults():
-            self.workplace.open()
-            self.files = BlobFiles(self.workplace.blobs, self.workplace.temporary)
-            self.files.prepare()
-            self._connection = schema.connect(self.workplace.database, create=True)
-            self._connection.execute(f"pragma busy_timeout={_READ_PATIENCE}")
-            self._listener = Listener(self.workplace.run, self.watchers, reactor)
+        with ExitStack() as opened, storage_faults():
+            self._open(opened)
+            self._opened = opened.pop_all()
+
+    def _open(self, opened: ExitStack) -> None:
+        """Open everything; what has been opened closes with *opened*."""
+        reactor, workplace = self.reactor, self.workplace
+        workplace.open()
+        opened.callback(workplace.close)
+        self.files = BlobFiles(workplace.blobs, workplace.temporary)
+        self.files.prepare()
+        self._connection = schema.connect(workplace.database, create=True)
+        opened.callback(self._connection.close)
+        self._connection.execute(f"pragma busy_timeout={_READ_PATIENCE}")
         self.flags = FlagReader(self._connection)
-        self._announcer = Announcer(self.workplace.run, self._listener.name)
+        listener = Listener(workplace.run, self.watchers, reactor)
+        opened.callback(listener.close)
+        announcer = Announcer(workplace.run, listener.name)
+        opened.callback(announcer.close)
+        pool = ThreadPool(0, FILE_THREADS, name="mailhub store files")
+        pool.threadFactory = _DaemonThread
+        pool.start()
+        opened.callback(pool.stop)
+        self.intake = Intake(
+            self.files, workplace.temporary, reactor=reactor, pool=pool
+        )
         self._poll = Poll(
             self.watchers, version=self._version, modseqs=self._modseqs, clock=reactor
         )
+        opened.callback(self._poll.stop)
         self.recents = Recents(self.change, reactor)
-        self._pool = ThreadPool(0, FILE_THREADS, name="mailhub store files")
-        self._pool.start()
-        self.intake = Intake(
-            self.files, self.workplace.temporary, reactor=reactor, pool=self._pool
-        )
-        self._writer = self._start_writer()
-
-    def _start_writer(self) -> Writer:
-        writer = Writer(
-            lambda: schema.connect(self.workplace.database),
+        self._writer = Writer(
+            lambda: schema.connect(workplace.database),
             self.files,
-            reactor=self.reactor,
+            reactor=reactor,
             now=self._now,
             committed=self.watchers.fire,
-            announce=self._announcer.announce,
+            announce=announcer.announce,
             upkeep=Upkeep(self.files, self._now),
         )
-        writer.start()
-        return writer
+        self._writer.start()
 
     async def close(self) -> None:
         """Finish what was begun, then close."""
-        self._poll.stop()
         self.recents.stop()
         await self._writer.stop()
-        self._pool.stop()
-        self._listener.close()
-        self._announcer.close()
         self._closed = True
-        self._connection.close()
-        self.workplace.close()
+        self._opened.close()
 
     def change(
         self, make: Callable[[Change], T], prepare: Callable[[], object] | None = None

@@ -77,7 +77,7 @@ class Writer:
     """The thread, and the way to it.
 
     :param connect: opens a connection that only the thread uses.
-    :param reactor: provides ``callFromThread``.
+    :param reactor: provides ``callFromThread`` and ``callLater``.
     :param now: seconds since the epoch.
     :param committed: called on the reactor after each commit that touched
         mailboxes, before those who made the changes hear of it.
@@ -103,7 +103,11 @@ class Writer:
         self._committed = committed
         self._announce = announce
         self._upkeep = upkeep
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._gathered: list[Work] = []
+        self._queue: SimpleQueue[list[Work] | None] = SimpleQueue()
+        # These belong to the thread.
+        self._left: list[Work] = []
+        self._ending = False
         self._thread: threading.Thread | None = None
         self._stopped: Deferred[None] = Deferred()
         self._complaints = Complaints()
@@ -130,8 +134,20 @@ class Writer:
         if self._thread is None:
             done.errback(LocalFault("the store is closed"))
         else:
-            self._queue.put(Work(make, prepare, done))
+            if not self._gathered:
+                self._reactor.callLater(0, self._hand_over)
+            self._gathered.append(Work(make, prepare, done))
         return done
+
+    def _hand_over(self) -> None:
+        """Give the thread what this turn of the reactor brought, at once.
+
+        One by one, the first would be committed alone while the thread and the
+        reactor take turns at running Python.
+        """
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._queue.put(gathered)
 
     def stop(self) -> Deferred[None]:
         """Finish all work, then close.  -> fires when that is done"""
@@ -139,6 +155,7 @@ class Writer:
             self._stopped.callback(None)
         else:
             self._thread = None
+            self._hand_over()
             self._queue.put(None)
         return self._stopped
 
@@ -157,9 +174,8 @@ class Writer:
     # In the thread.
 
     def _run(self) -> None:
-        open_for_work = True
-        while open_for_work:
-            group, open_for_work = self._take(self._upkeep.patience)
+        while self._left or not self._ending:
+            group = self._take(self._upkeep.patience)
             if group:
                 self._perform(group)
             try:
@@ -171,19 +187,21 @@ class Writer:
         self._connection.close()
         self._reactor.callFromThread(self._stopped.callback, None)
 
-    def _take(self, patience: float) -> tuple[list[Work], bool]:
-        """-> all that waits, after *patience* seconds at most; whether to go on"""
-        group: list[Work] = []
+    def _take(self, patience: float) -> list[Work]:
+        """What waits, after *patience* seconds at most."""
+        left = self._left
         try:
-            work = self._queue.get(timeout=patience)
-            while work is not None:
-                group.append(work)
-                if len(group) == MAX_GROUP:
-                    return group, True
-                work = self._queue.get_nowait()
+            while not self._ending and len(left) < MAX_GROUP:
+                # Waits only where there is nothing at all.
+                handed = self._queue.get(not left, patience)
+                if handed is None:
+                    self._ending = True
+                else:
+                    left += handed
         except Empty:
-            return group, True
-        return group, False
+            pass
+        group, self._left = left[:MAX_GROUP], left[MAX_GROUP:]
+        return group
 
     def _perform(self, group: list[Work]) -> None:
         ready = [work for work in group if self._prepared(work)]
