@@ -251,12 +251,18 @@ class FaultTests(WriterFixture, TestCase):
 
     async def test_nothing_is_answered_before_the_commit(self):
         order = []
-        real = writer.Writer._finish
+        commit, finish = writer.Writer._commit, writer.Writer._finish
 
-        def finish(self, group, touched):
-            order.append(Connection.performed[-1])
-            real(self, group, touched)
+        def record_commit(self_, group):
+            touched = commit(self_, group)
+            order.append("committed")
+            return touched
 
-        self.patch(writer.Writer, "_finish", finish)
+        def record_answer(self_, group, touched):
+            order.append("answered")
+            finish(self_, group, touched)
+
+        self.patch(writer.Writer, "_commit", record_commit)
+        self.patch(writer.Writer, "_finish", record_answer)
         await self.deliver()
-        self.assertEqual(order[0], "commit")
+        self.assertEqual(order, ["committed", "answered"])
