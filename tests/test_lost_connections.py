@@ -8,9 +8,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from mailhub.net.connection import Connection
+from mailhub.net.factory import ConnectionFactory
 from mailhub.testing.server import MailHub
 
 ANN = "ann@example.org"
@@ -72,6 +73,21 @@ class Torn(Protocol):
         self.gone.callback(None)
 
 
+async def all_gone(factory: ConnectionFactory) -> None:
+    """Until no connection is open, or at work."""
+    forget, gone = factory.forget, Deferred()
+
+    def forget_and_tell(connection: Connection) -> None:
+        forget(connection)
+        if not factory.connections:
+            gone.callback(None)
+
+    if factory.connections:
+        factory.forget = forget_and_tell  # type: ignore[method-assign]
+        await gone
+        factory.forget = forget  # type: ignore[method-assign]
+
+
 class LostConnectionTests(TestCase):
     """Nothing of a connection stays: no count, watcher, lock or file."""
 
@@ -85,18 +101,16 @@ class LostConnectionTests(TestCase):
         endpoint = TCP4ClientEndpoint(reactor, hub.host, hub.port(service))
         script = SCRIPTS[service]
         for number, segment in enumerate(script):
-            for length in (len(segment) // 2, len(segment)):
+            for length in (1, len(segment) // 2, len(segment) - 1, len(segment)):
                 said = [*script[:number], segment[:length]]
-                clients = [Torn(list(said), turns) for turns in (0, 1, 2, 5)]
+                clients = [Torn(list(said), turns) for turns in range(8)]
                 for client in clients:
                     await endpoint.connect(Factory.forProtocol(lambda c=client: c))
                 await gatherResults([client.gone for client in clients])
                 await self.nothing_is_left(hub, service)
 
     async def nothing_is_left(self, hub: MailHub, service: str) -> None:
-        connections = hub.service.factories[service].connections
-        while connections:
-            await deferLater(reactor, 0)
+        await all_gone(hub.service.factories[service])
         access = hub.service.store._access
         self.assertEqual(access.watchers.watched(), [])
         self.assertEqual(os.listdir(access.workplace.temporary), [])
