@@ -13,7 +13,7 @@ from mailhub.errors import LimitReached, LocalFault, MailboxInUse, NotPermitted
 from mailhub.mail.account import Target
 from mailhub.mail.flags import FlagChange
 from mailhub.mail.mailbox import Column
-from mailhub.store.sqlite import fetching, mailboxes, schema
+from mailhub.store.sqlite import fetching, live_directory, mailboxes, schema
 from mailhub.store.sqlite.directory import Directory
 from mailhub.store.sqlite.writer import Writer
 
@@ -268,6 +268,45 @@ class CommandLineTests(SQLiteFixture, TestCase):
         child = python(code)
         child.communicate()
         self.assertEqual(child.returncode, 0)
+
+
+class DirectoryVersionTests(SQLiteFixture, TestCase):
+    """Answers are kept until somebody changes the directory, whoever it is."""
+
+    async def test_what_another_connection_changes_is_seen_at_once(self) -> None:
+        connection = schema.connect(database_of(self.path))
+        self.addCleanup(connection.close)
+        other, mine = Directory(connection), self.store.directory
+        address = "carol@example.net"
+        self.assertIsNone(await mine.find_account(address))
+        self.assertFalse(await mine.is_local_domain("example.net"))
+        other.add_account(address, "{PLAIN}one")
+        self.assertTrue(await mine.is_local_domain("example.net"))
+        other.set_password(address, "{PLAIN}two")
+        self.assertEqual((await mine.find_account(address)).password, "{PLAIN}two")
+        for targets in ("a@example.net",), ("b@example.net", "c@example.net"):
+            other.set_alias("list@example.net", targets)
+            alias = await mine.find_alias("list@example.net")
+            self.assertEqual(alias.targets, targets)
+        other.remove_alias("list@example.net")
+        self.assertIsNone(await mine.find_alias("list@example.net"))
+        other.remove_account(address)
+        self.assertIsNone(await mine.find_account(address))
+        other.remove_domain("example.net")
+        self.assertFalse(await mine.is_local_domain("example.net"))
+
+    async def test_mail_does_not_make_anybody_forget(self) -> None:
+        mine = self.store.directory
+        account = await mine.find_account(ALICE)
+        await self.deliver()
+        self.assertIs(await mine.find_account(ALICE), account)
+
+    async def test_no_more_answers_are_kept_than_the_limit(self) -> None:
+        mine = self.store.directory
+        self.patch(live_directory, "MAX_ANSWERS", 3)
+        for number in range(10):
+            await mine.find_account(f"nobody{number}@example.org")
+            self.assertLessEqual(len(mine._answers), 3)
 
 
 class TwoProcessesTests(SQLiteFixture, TestCase):

@@ -38,6 +38,9 @@ FILE_THREADS = 4
 _READ_PATIENCE = 250
 
 
+_DIRECTORY_VERSION = "select value from setting where name = 'directory'"
+
+
 class _DaemonThread(Thread):
     """Like the writer's, it keeps no process from ending."""
 
@@ -117,6 +120,20 @@ class Access:
     ) -> Deferred[T]:
         """Make a change in the writer.  -> its result, once it is durable"""
         return self._writer.change(make, prepare)
+
+    def directory_version(self) -> int:
+        """Another number whenever a domain, an account or an alias has changed.
+
+        :raises LocalFault: it cannot be read now.
+        """
+        if self._closed:
+            raise LocalFault("the store is closed")
+        try:
+            [[version]] = self._connection.execute(_DIRECTORY_VERSION).fetchall()
+        except sqlite3.Error:
+            with storage_faults():
+                raise
+        return int(version)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

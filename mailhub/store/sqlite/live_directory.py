@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zope.interface import implementer
 
@@ -15,6 +15,9 @@ from .directory import Directory
 
 T = TypeVar("T")
 
+#: Answers kept at most: names that strangers try must not fill the memory.
+MAX_ANSWERS = 10_000
+
 
 @implementer(IDirectory)
 class LiveDirectory:
@@ -24,6 +27,24 @@ class LiveDirectory:
 
     def __init__(self, access: Callable[[], Access]) -> None:
         self._access = access
+        self._version = -1
+        self._answers: dict[tuple[str, str], Any] = {}
+
+    def _known(self, kind: str, name: str, ask: Callable[[Directory, str], T]) -> T:
+        """What *ask* answers about *name*, from before while nothing has changed.
+
+        Every recipient of every message asks these questions, and looking up the
+        version costs a tenth of the answers.
+        """
+        version = self._access().directory_version()
+        if version != self._version or len(self._answers) >= MAX_ANSWERS:
+            self._answers.clear()
+            self._version = version
+        key = (kind, name)
+        if key not in self._answers:
+            self._answers[key] = self._read(lambda directory: ask(directory, name))
+        answer: T = self._answers[key]
+        return answer
 
     def _read(self, ask: Callable[[Directory], T]) -> T:
         with self._access().reading() as connection:
@@ -39,13 +60,13 @@ class LiveDirectory:
         return self._access().change(change)
 
     async def is_local_domain(self, domain: str) -> bool:
-        return self._read(lambda directory: directory.is_local_domain(domain))
+        return self._known("domain", domain, Directory.is_local_domain)
 
     async def find_account(self, address: str) -> Account | None:
-        return self._read(lambda directory: directory.find_account(address))
+        return self._known("account", address, Directory.find_account)
 
     async def find_alias(self, address: str) -> Alias | None:
-        return self._read(lambda directory: directory.find_alias(address))
+        return self._known("alias", address, Directory.find_alias)
 
     async def domains(self) -> list[str]:
         return self._read(Directory.domains)

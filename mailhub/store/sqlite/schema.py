@@ -42,6 +42,7 @@ create table setting (
     value integer not null
 ) without rowid;
 insert into setting values ('uidvalidity', 0);
+insert into setting values ('directory', 0);
 create table domain (
     name text primary key
 ) without rowid;
@@ -178,6 +179,20 @@ create table doomed_file (
 ) without rowid;
 """
 
+#: Whoever changes a domain, an account or an alias, in whichever process, counts
+#: up: what was read before is known to be so still while this number stays.
+_COUNTED = (
+    "insert on domain", "delete on domain",
+    "insert on alias", "update on alias", "delete on alias",
+    "insert on account", "delete on account",
+    "update of address, password, quota, enabled on account",
+)
+_COUNTERS = [
+    f"create trigger directory_{number} after {event} begin"
+    " update setting set value = value + 1 where name = 'directory'; end"
+    for number, event in enumerate(_COUNTED)
+]
+
 #: What SQLite raises where a statement of ours is wrong.
 _BUGS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
@@ -246,7 +261,7 @@ def _make_tables(connection: sqlite3.Connection) -> None:
     # Another process may have made them while this one waited.
     [version] = connection.execute("pragma user_version").fetchone()
     if version == 0:
-        for statement in TABLES.split(";\n"):
+        for statement in (*TABLES.split(";\n"), *_COUNTERS):
             connection.execute(statement)
         connection.execute(f"pragma user_version={VERSION}")
     connection.execute("commit")
