@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from ..config.faults import ConfigError
+from ..store.feed import announce
 from ..store.sqlite.directory import Directory
 from ..store.sqlite.schema import FILE_NAME, connect, transaction
 from .invocation import Invocation
@@ -40,8 +41,12 @@ def changing(invocation: Invocation) -> Iterator[Directory]:
     if not os.path.exists(path):
         folder = os.path.dirname(path)
         invocation.terminal.tell(f"making a mail store in {folder}")
-    with closing(connect(path, create=True)) as connection, transaction(connection):
-        yield Directory(connection)
+    with closing(connect(path, create=True)) as connection:
+        directory = Directory(connection)
+        with transaction(connection):
+            yield directory
+        if directory.touched:
+            announce(os.path.dirname(path), directory.touched)
 
 
 def _path(invocation: Invocation) -> str:
