@@ -90,6 +90,27 @@ class OrderTests(SynchronousTestCase):
             b"250 2.0.0 Ok: queued as ID1\r\n250 2.0.0 Ok\r\n",
         )
 
+    def test_validators_that_answer_in_reverse_do_not_change_the_order(self):
+        server = Server()
+        gates = {key: Deferred() for key in ("sender", "a@example.org", "message")}
+        server.avatar.wants = dict(gates)
+        player = server.greeted()
+        player.send(MAIL + b"RCPT TO:<a@example.org>\r\n")
+        gates["message"].callback(None)
+        gates["a@example.org"].callback(None)
+        self.assertEqual(player.received(), b"")
+        player.send(b"DATA\r\n")
+        gates["sender"].callback(None)
+        self.assertEqual(
+            player.received(),
+            b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n"
+            b"354 End data with <CR><LF>.<CR><LF>\r\n",
+        )
+        player.send(b"x\r\n.\r\n")
+        self.assertEqual(player.received(), b"250 2.0.0 Ok: queued as ID1\r\n")
+        moments = [moment for moment, _ in server.avatar.asked]
+        self.assertEqual(moments, ["sender", "recipient", "message"])
+
     def test_a_refused_sender_leaves_what_follows_out_of_order(self):
         server = Server()
         gate = server.avatar.wants["sender"] = Deferred()
@@ -115,6 +136,36 @@ class InjectionTests(SynchronousTestCase):
                 self.assertTrue(all(one.startswith(b"50") for one in replies), replies)
                 player.send(MAIL)
                 self.assertTrue(player.received().startswith(b"503"))
+
+    def test_a_bare_newline_in_an_envelope_is_no_header_line(self):
+        for line in (
+            b"MAIL FROM:<a@example.com>%bX-Evil: 1",
+            b"MAIL FROM:<a@example.com%bX-Evil: 1>",
+            b"MAIL FROM:<a@example.com> SIZE=1%bX-Evil: 1",
+            b"MAIL FROM:<a@example.com> AUTH=x%bX-Evil: 1",
+            b"RCPT TO:<bob%bX-Evil: 1@example.org>",
+        ):
+            for newline in (b"\n", b"\r", b"\0", b"\v", b"\x85"):
+                server = Server()
+                player = server.greeted()
+                player.send(MAIL if line.startswith(b"RCPT") else b"NOOP\r\n")
+                player.received()
+                player.send(line % newline + b"\r\n")
+                codes = [reply[:3] for reply in player.received().splitlines()]
+                self.assertTrue(codes)
+                for code in codes:
+                    self.assertIn(code, (b"500", b"501", b"553", b"555"), line)
+                self.assertNotIn("recipient", [m for m, _ in server.avatar.asked])
+
+    def test_an_address_with_a_trusted_beginning_is_no_address(self):
+        for path in (b"<a@trusted)b@evil>", b"<a@trusted,b@evil>", b"<a@b@evil>"):
+            server = Server()
+            player = server.greeted()
+            player.send(b"MAIL FROM:" + path + b"\r\n" + MAIL)
+            player.send(b"RCPT TO:" + path + b"\r\n")
+            codes = [reply[:3] for reply in player.received().splitlines()]
+            self.assertEqual(codes, [b"501", b"250", b"501"], path)
+            self.assertEqual(len(server.avatar.asked), 1)
 
     def test_control_octets_in_a_quoted_local_part_are_refused(self):
         for local in (b"a\nb", b"a\rb", b"a\0b", b"", b"a\\\nb", b"a\x7fb", b"a\tb"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.net.limits import Limits
 from mailhub.net.spool import Spool
+from mailhub.smtp.session import SMTPLimits
 
 from .fixture import Server, begin
 from .test_data import FALSE_ENDS, MESSAGES
@@ -116,6 +118,23 @@ class DotStuffingTests(SynchronousTestCase):
                 self.assertEqual(replies.count(b"\r\n"), 2 if rest else 1)
                 self.assertEqual(server.taken[0].octets, expected)
 
+    def test_every_cut_of_lines_about_the_limit_stores_the_same(self):
+        limits = SMTPLimits(text_line=12)
+        for length in (11, 12, 13):
+            for text in (b"." * (length - 2), b"." + b"x" * (length - 3)):
+                wire = b"a\r\n." + text + b"\r\n..x\r\n.\r\n"
+                octets = b"a\r\n" + text + b"\r\n.x\r\n"
+                for cut in range(1, len(wire)):
+                    server = Server(options={"smtp_limits": limits})
+                    player = server.in_data()
+                    player.send(wire[:cut])
+                    player.send(wire[cut:] + b"NOOP\r\n")
+                    taken = [one.octets for one in server.taken]
+                    self.assertEqual(taken, [octets] if length <= 12 else [], cut)
+                    codes = [line[:3] for line in player.received().splitlines()]
+                    first = b"250" if length <= 12 else b"500"
+                    self.assertEqual(codes, [first, b"250"], (wire, cut))
+
 
 class LongLineTests(SynchronousTestCase):
     """Row 4, and failure 2 of twisted.mail: a long line of a body."""
@@ -201,12 +220,18 @@ class OutOfStepTests(SynchronousTestCase):
         player.send(b"NOOP\r\n")
         self.assertEqual(player.received(), b"250 2.0.0 Ok\r\n")
 
-    def test_chunks_that_were_not_offered_are_never_read(self):
+    def test_a_body_that_comes_before_the_go_ahead_is_never_read(self):
         server = Server()
+        gate = server.avatar.wants["recipient"] = Deferred()
         player = server.greeted()
-        player.send(b"BDAT 6 LAST\r\nRSET\r\n")
-        self.assertEqual(player.received(), b"502 5.5.1 Command not implemented\r\n")
+        player.send(
+            b"MAIL FROM:<a@example.com>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
+        )
+        player.send(b"Subject: x\r\n\r\n.\r\n" + SMUGGLED + b"\r\n.\r\n")
+        gate.callback(None)
+        self.assertTrue(player.received().endswith(self.REFUSED))
         self.assertTrue(player.closed)
+        self.assertEqual(server.taken, [])
 
 
 class SizeTests(SynchronousTestCase):

@@ -16,6 +16,7 @@ MESSAGES = [
     (b"a\r\n.\r\nQUIT\r\n", b"a\r\n", b"QUIT\r\n"),
     (b"..\r\n.\r\n", b".\r\n", b""),
     (b"..x\r\n.\r\n", b".x\r\n", b""),
+    (b"a\r\n..x\r\n.\r\n", b"a\r\n.x\r\n", b""),
     (b".x\r\n.\r\n", b"x\r\n", b""),
     (b"a\r\n..\r\n...\r\n.b\r\n.\r\n.\r\n", b"a\r\n.\r\n..\r\nb\r\n", b".\r\n"),
     (b"a.\r\n.\r\n", b"a.\r\n", b""),
