@@ -313,7 +313,8 @@ class Connection(Protocol):
             if late <= 0 or octets >= late * limits.minimum_rate:
                 return
             self.cut(Ending.SLOW)
-        elif self._ended or self._waiting is _OUTPUT or self._conversation is None:
+        elif self._ended or self._waiting is _OUTPUT or self._is_handshaking:
+            # Nobody would read our last words.
             self.abort()
         else:
             self.cut(Ending.IDLE)
@@ -403,8 +404,15 @@ class Connection(Protocol):
             self.deadline = min(self.deadline, now + limits.record)
             return
         self._input.clear()
-        handshaking = self.is_secure and self.peer.tls is None
-        self.deadline = now + (limits.handshake if handshaking else self._patience)
+        handshake = self._is_handshaking
+        self.deadline = now + (limits.handshake if handshake else self._patience)
+
+    @property
+    def _is_handshaking(self) -> bool:
+        """Whether TLS has begun, or has to, and was not agreed on yet."""
+        if self._conversation is None:
+            return True
+        return self.is_secure and self.peer.tls is None
 
     async def _discard_line(self) -> None:
         """Throw the current line away up to its LF, within bounds."""
