@@ -67,8 +67,8 @@ class DataReader:
         At most four octets are held back, which may turn out to be the end.
         """
         data = self._held + data
-        # One look for both: the first dot after a line end mostly is the end.
-        dot = data.find(b"\r\n.")
+        # One look for both: the only dot after a line end mostly is the end.
+        dot = _first_dot(data)
         end = data.find(_END, dot) if dot >= 0 else -1
         if end >= 0:
             self.ended = True
@@ -112,6 +112,17 @@ class DataReader:
                 return True
             start = newline + 1
         return False
+
+
+def _first_dot(data: bytes) -> int:
+    """Where a dot first follows a line end, or -1.
+
+    Looking backwards is several times as fast, and mostly there is one or none.
+    """
+    last = data.rfind(b"\r\n.")
+    if last < 0 or data.rfind(b"\r\n.", 0, last + 2) < 0:
+        return last
+    return data.find(b"\r\n.")
 
 
 def _part_of_end(data: bytes) -> bytes:
