@@ -6,31 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.imap import responses
 
-from .fixture import LOGIN, REMOTE, Server, run
-
-
-class StartTLSInjection(SynchronousTestCase):
-    """Commands in clear text must never be read as if they came encrypted."""
-
-    def test_starttls_followed_by_commands_in_one_segment_runs_none(self):
-        client = Server().connect(REMOTE)
-        client.send(b"a STARTTLS\r\nb CAPABILITY\r\nc LOGIN ann@example.org secret\r\n")
-        self.assertEqual(client.received(), b"a OK Begin TLS negotiation now\r\n")
-        self.assertTrue(client.closed)
-        self.assertIsNone(client.transport.tls_context)
-
-    def test_a_literal_split_around_starttls_is_not_read_across_it(self):
-        client = Server().connect(REMOTE)
-        client.send(b"a STARTTLS {12+}\r\nb CAPABILITY\r\n")
-        self.assertNotIn(b"b ", client.received())
-        self.assertIsNone(client.transport.tls_context)
-
-    def test_nothing_is_kept_across_starttls(self):
-        client = Server().connect(REMOTE)
-        client.send(b"a LOGIN {4097}\r\n")
-        client.received()
-        client.ok(b"STARTTLS")
-        self.assertEqual(client.status(b"SELECT INBOX"), responses.WRONG_STATE)
+from .fixture import Server, run
 
 
 class BrokenCommands(SynchronousTestCase):
@@ -200,6 +176,18 @@ class Literals(SynchronousTestCase):
             self.assertRegex(received, rb"\Aa BAD [^\r\n]+\r\n\Z")
         self.assertFalse(client.closed)
 
+    def test_octets_of_a_huge_literal_of_a_failed_command_never_run(self):
+        for command in (b"XYZZY", b"SELECT", b"LOGIN x", b"NOOP"):
+            for size in (65_537, 1_000_000, 2**63 - 1):
+                client = Server().logged_in()
+                client.send(b"a %b {%d+}\r\n" % (command, size))
+                client.send(b"b LOGOUT\r\n" * 10)
+                received = client.received()
+                self.assertTrue(received.startswith(b"a BAD "), received)
+                self.assertTrue(received.endswith(responses.LITERAL_REFUSED))
+                self.assertNotIn(b"b ", received)
+                self.assertTrue(client.closed)
+
     def test_a_huge_message_is_refused_before_it_is_sent(self):
         """Attack: ``APPEND INBOX {999999999999}``."""
         client = Server().logged_in()
@@ -318,31 +306,6 @@ class SequenceSets(SynchronousTestCase):
         for numbers in (b"0", b"1:0", b"1" * 20, b"4294967296", b"1,", b"1::2", b"-1"):
             status = client.status(b"FETCH " + numbers + b" UID")
             self.assertTrue(status.startswith(b"BAD"), (numbers, status))
-
-
-class BruteForce(SynchronousTestCase):
-    """Guessing passwords."""
-
-    def test_three_failed_logins_cut_the_connection(self):
-        client = Server().connect()
-        for _ in range(2):
-            status = client.status(b"LOGIN ann@example.org wrong")
-            self.assertTrue(status.startswith(b"NO [AUTHENTICATIONFAILED]"))
-        client.send(b"a LOGIN ann@example.org wrong\r\nb " + LOGIN + b"\r\n")
-        self.assertEqual(
-            client.received(),
-            b"a NO [AUTHENTICATIONFAILED] Authentication failed\r\n"
-            b"* BYE Too many failed logins\r\n",
-        )
-        self.assertTrue(client.closed)
-
-    def test_failures_before_starttls_count(self):
-        client = Server().connect()
-        for _ in range(2):
-            client.status(b"LOGIN ann@example.org wrong")
-        client.ok(b"STARTTLS")
-        client.send(b"a LOGIN ann@example.org wrong\r\n")
-        self.assertIn(b"* BYE ", client.received())
 
 
 class Truncation(SynchronousTestCase):

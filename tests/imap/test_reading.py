@@ -10,7 +10,10 @@ from mailhub.imap.reading import (
     Assembly,
     Literal,
     LiteralRefused,
+    ReadingLimits,
 )
+
+SMALL = ReadingLimits(line=1000, literal=80, literals=100, count=5, command=200)
 
 
 def add(assembly: Assembly, line: bytes) -> Literal | None:
@@ -100,6 +103,50 @@ class Limits(SynchronousTestCase):
             self.assertIsNotNone(add(assembly, b" {1+}"))
             assembly.add_octets(b"x")
         self.refused(assembly, b" {1+}", waits=False)
+
+    def test_all_literals_together_have_their_limit_to_the_octet(self) -> None:
+        for limits, first, rest in ((BEFORE_LOGIN, 4000, 96), (SMALL, 60, 40)):
+            for octets, fits in ((rest, True), (rest + 1, False)):
+                assembly = Assembly(limits)
+                add(assembly, b"a SEARCH TEXT {%d}" % first)
+                assembly.add_octets(bytes(first))
+                line = b" TEXT {%d}" % octets
+                if fits:
+                    self.assertIsNotNone(add(assembly, line))
+                else:
+                    self.refused(assembly, line, waits=True)
+
+    def test_the_number_of_literals_has_its_limit(self) -> None:
+        for limits in (BEFORE_LOGIN, SMALL):
+            assembly = Assembly(limits)
+            for _ in range(limits.count):
+                self.assertIsNotNone(add(assembly, b"{1}"))
+                assembly.add_octets(b"x")
+            self.refused(assembly, b"{1}", waits=True)
+
+    def test_lines_and_literals_together_have_their_limit_to_the_octet(self) -> None:
+        for extra, fits in ((0, True), (1, False)):
+            # Two lines with a line end after the first, and a literal of 10.
+            first, literal = b"a SEARCH TEXT {10}", 10
+            rest = b"x" * (SMALL.command - len(first) - 2 - literal + extra)
+            assembly = Assembly(SMALL)
+            add(assembly, first)
+            assembly.add_octets(bytes(literal))
+            if fits:
+                self.assertIsNone(add(assembly, rest))
+                self.assertEqual(len(assembly.command), SMALL.command)
+            else:
+                self.refused(assembly, rest, waits=True)
+
+    def test_a_literal_may_fill_the_command_to_the_octet(self) -> None:
+        line = b"a SEARCH %b TEXT {50}"
+        for extra, fits in ((0, True), (1, False)):
+            padding = SMALL.command - 50 - len(line % b"") + extra
+            assembly = Assembly(SMALL)
+            if fits:
+                self.assertIsNotNone(add(assembly, line % (b"x" * padding)))
+            else:
+                self.refused(assembly, line % (b"x" * padding), waits=True)
 
     def test_odd_sizes_of_literals_are_none(self) -> None:
         """Attack: sizes that a lax ``int()`` understands."""

@@ -1,3 +1,5 @@
+"""POP3 sessions: the maildrop, faults of ours, large messages."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -9,12 +11,11 @@ from mailhub.errors import LocalFault, StorageFull
 from mailhub.net.endings import Ending
 from mailhub.pop3 import replies
 from mailhub.pop3.commands import transaction
-from mailhub.pop3.session import POP3Limits
 from mailhub.store.content import BytesContent
 from mailhub.store.memory import MemoryAccount
 from mailhub.store.memory_mailbox import MemoryMailbox
 
-from .fixture import ELSEWHERE, MESSAGES, Server, limits
+from .fixture import MESSAGES, Server
 
 
 class Maildrops(SynchronousTestCase):
@@ -182,144 +183,6 @@ class Bugs(SynchronousTestCase):
         for ending in Ending:
             words = self.player.protocol.farewell(ending)
             self.assertRegex(words, rb"\A(-ERR .*\r\n)?\Z")
-
-
-class Attacks(SynchronousTestCase):
-    """What hostile clients try."""
-
-    def test_stls_followed_by_commands_in_one_segment_runs_none(self) -> None:
-        player = Server().connect()
-        player.received()
-        player.send(b"STLS\r\nUSER alice@example.org\r\nPASS secret phrase\r\n")
-        self.assertEqual(player.received(), replies.INPUT_BEHIND_STLS)
-        self.assertTrue(player.closed)
-        self.assertIsNone(player.transport.tls_context)
-
-    def test_stls_followed_by_half_a_command_runs_nothing(self) -> None:
-        player = Server().connect()
-        player.received()
-        player.send(b"STLS\r\nU")
-        self.assertEqual(player.received(), replies.INPUT_BEHIND_STLS)
-        self.assertTrue(player.closed)
-
-    def test_stls_where_no_certificate_is(self) -> None:
-        player = Server(options={}).connect()
-        player.protocol.factory.certificates = None
-        player.received()
-        player.send(b"STLS\r\nCAPA\r\n")
-        answer = player.received()
-        self.assertTrue(answer.startswith(replies.NO_TLS))
-        self.assertNotIn(b"STLS\r\n", answer)
-
-    def test_an_endless_line_before_the_login_is_cut_off(self) -> None:
-        player = Server().connect()
-        player.received()
-        held = 0
-        for _ in range(1024):
-            player.send(b"a" * 1024)
-            if player.closed:
-                break
-            held = max(held, len(player.protocol._input))
-        self.assertTrue(player.closed)
-        self.assertEqual(player.received(), replies.FLOODED)
-        self.assertLessEqual(held, 65_536)
-
-    def test_a_line_at_its_limit_and_one_over(self) -> None:
-        player = Server().connect()
-        player.received()
-        limit = POP3Limits().command_line
-        player.send(b"USER ".ljust(limit - 2, b"x") + b"\r\n")
-        self.assertEqual(player.received(), replies.SEND_PASSWORD)
-        player.send(b"USER ".ljust(limit - 1, b"x") + b"\r\nUSER x\r\n")
-        self.assertEqual(
-            player.received(), replies.LINE_TOO_LONG + replies.SEND_PASSWORD
-        )
-
-    def test_an_over_long_line_never_becomes_commands(self) -> None:
-        server = Server()
-        player = server.log_in()
-        for most in (0, 7):
-            player.most = most
-            player.send(b"NOOP " + b"x" * 5000 + b"DELE 1\r\nSTAT\r\n")
-            answers = replies.LINE_TOO_LONG + b"+OK 3 110\r\n"
-            self.assertEqual(player.received(), answers)
-
-    def test_one_octet_now_and_then_is_cut(self) -> None:
-        player = Server().connect()
-        player.received()
-        for _ in range(40):
-            player.send(b"U")
-            player.wait(10)
-        self.assertTrue(player.closed)
-
-    def test_a_connection_that_says_nothing_is_cut(self) -> None:
-        player = Server().connect()
-        player.received()
-        player.wait(302)
-        self.assertTrue(player.closed)
-        self.assertEqual(player.received(), b"")
-
-    def test_guessing_ends_after_three_and_locks_nobody_out(self) -> None:
-        server = Server()
-        player = server.connect()
-        for _ in range(10):
-            player.send(b"USER alice@example.org\r\nPASS guess\r\n")
-        self.assertEqual(player.received().count(replies.WRONG_LOGIN), 3)
-        self.assertTrue(player.closed)
-        server.log_in()
-
-    def test_exchanges_are_counted_with_passwords(self) -> None:
-        player = Server().connect()
-        player.received()
-        player.send(b"AUTH PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHdyb25n\r\n" * 9)
-        self.assertEqual(player.received(), replies.WRONG_LOGIN * 3)
-        self.assertTrue(player.closed)
-
-    def test_an_exchange_line_at_its_limit_and_one_over(self) -> None:
-        short = POP3Limits(exchange_line=102)
-        player = Server(options={"pop3_limits": short}).connect()
-        player.send(b"AUTH PLAIN\r\n")
-        player.received()
-        player.send(b"A" * 100 + b"\r\n")
-        self.assertEqual(player.received(), replies.MALFORMED)
-        player.send(b"AUTH PLAIN\r\n")
-        player.received()
-        player.send(b"A" * 101 + b"\r\nQUIT\r\n")
-        self.assertEqual(player.received(), replies.MALFORMED + replies.LOGGING_OUT)
-
-    def test_cleartext_passwords_can_be_refused_and_allowed(self) -> None:
-        for options, peer, answer in (
-            ({}, ELSEWHERE, replies.NEED_TLS),
-            ({"trusts_everybody": True}, ELSEWHERE, replies.SEND_PASSWORD),
-            ({"trusts_loopback": False}, None, replies.NEED_TLS),
-            ({}, None, replies.SEND_PASSWORD),
-        ):
-            player = Server(options=options).connect(peer)
-            player.received()
-            player.send(b"USER alice@example.org\r\n")
-            self.assertEqual(player.received(), answer)
-
-    def test_no_secret_is_in_a_log_event(self) -> None:
-        from twisted.logger import globalLogPublisher
-
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        for peer in (None, ELSEWHERE):
-            player = Server().connect(peer)
-            player.send(b"USER alice@example.org\r\nPASS hunter2\r\n")
-            player.send(b"AUTH PLAIN AGFsaWNlAGh1bnRlcjI=\r\nPASS hunter2\r\n")
-        told = repr(events)
-        self.assertNotIn("hunter2", told)
-        self.assertNotIn("AGFsaWNlAGh1bnRlcjI", told)
-
-    def test_too_many_connections_from_one_address_are_told(self) -> None:
-        server = Server(options=limits(connections_per_address=2))
-        for _ in range(2):
-            self.assertFalse(server.connect(ELSEWHERE).closed)
-        third = server.connect(ELSEWHERE)
-        self.assertEqual(third.received(), replies.CROWDED)
-        self.assertTrue(third.closed)
 
 
 class Reading(SynchronousTestCase):
