@@ -113,6 +113,19 @@ class GroupTests(WriterFixture, TestCase):
         )
         self.assertEqual(self.groups, [30])
 
+    async def test_turns_that_each_bring_more_are_waited_for_up_to_a_limit(self):
+        for turns, groups in ((4, [4]), (writer.MAX_TURNS + 3, None)):
+            self.groups.clear()
+            deliveries = []
+            for _ in range(turns):
+                deliveries.append(Deferred.fromCoroutine(self.deliver()))
+                await deferLater(reactor, 0)
+            await gatherResults(deliveries)
+            if groups is not None:
+                self.assertEqual(self.groups, groups)
+            else:
+                self.assertGreater(len(self.groups), 1)
+
     async def test_a_group_has_its_limit_and_the_rest_comes_next(self):
         self.patch(writer, "MAX_GROUP", 10)
         for number, groups in ((10, [10]), (11, [10, 1]), (21, [10, 10, 1])):
