@@ -114,17 +114,23 @@ class GroupTests(WriterFixture, TestCase):
         self.assertEqual(self.groups, [30])
 
     async def test_turns_that_each_bring_more_are_waited_for_up_to_a_limit(self):
-        for turns, groups in ((4, [4]), (writer.MAX_TURNS + 3, None)):
-            self.groups.clear()
+        handed = []
+        real = writer.Writer._hand_over
+
+        def hand_over(self_):
+            handed.append(len(self_._gathered))
+            real(self_)
+
+        self.patch(writer.Writer, "_hand_over", hand_over)
+        for turns, first in ((4, 4), (writer.MAX_TURNS + 5, writer.MAX_TURNS + 1)):
+            handed.clear()
             deliveries = []
             for _ in range(turns):
                 deliveries.append(Deferred.fromCoroutine(self.deliver()))
                 await deferLater(reactor, 0)
             await gatherResults(deliveries)
-            if groups is not None:
-                self.assertEqual(self.groups, groups)
-            else:
-                self.assertGreater(len(self.groups), 1)
+            self.assertEqual(handed[0], first)
+            self.assertEqual(sum(handed), turns)
 
     async def test_a_group_has_its_limit_and_the_rest_comes_next(self):
         self.patch(writer, "MAX_GROUP", 10)
