@@ -124,6 +124,13 @@ class HostileHashes(SynchronousTestCase):
             with self.subTest(stored=stored[:60]):
                 self.assertRaises(SyntaxFault, verify, stored, PASSWORD)
 
+    def test_a_stored_hash_has_its_length(self) -> None:
+        password = "x" * (schemes.MAX_STORED - len("{PLAIN}"))
+        self.assertTrue(verify("{PLAIN}" + password, password.encode()))
+        self.assertRaises(
+            SyntaxFault, verify, "{PLAIN}x" + password, password.encode()
+        )
+
     def test_parameters_above_the_ceilings_start_no_work(self) -> None:
         forbid_work(self)
         for stored in BOMBS:

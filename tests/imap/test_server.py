@@ -106,7 +106,19 @@ class LoopTests(SynchronousTestCase):
     def test_before_login_patience_is_short(self):
         server = Server()
         client = server.connect()
-        client.wait(server.factory.limits.login_idle + 2)
+        client.wait(server.factory.limits.login_idle - 1)
+        self.assertFalse(client.closed)
+        client.wait(2)
+        self.assertEqual(client.received(), responses.IDLE_TOO_LONG)
+
+    def test_after_login_it_is_half_an_hour(self):
+        """RFC 3501, section 5.4: at least 30 minutes."""
+        server = Server()
+        client = server.logged_in()
+        client.wait(server.factory.limits.idle - 1)
+        self.assertGreater(client.clock.seconds(), 1800)
+        self.assertFalse(client.closed)
+        client.wait(2)
         self.assertEqual(client.received(), responses.IDLE_TOO_LONG)
 
 

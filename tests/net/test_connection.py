@@ -188,6 +188,17 @@ class ReadingTests(ConversationCase):
         self.assertEqual(self.said(wire), b"421 FLOOD\r\n")
         self.assertTrue(wire.disconnecting)
 
+    def test_a_line_is_thrown_away_up_to_a_limit(self) -> None:
+        for octets, said in ((200, b"too long\r\n"), (201, b"421 FLOOD\r\n")):
+            for size in (1, 50, 500):
+                connection, wire = self.connect()
+                self.said(wire)
+                line = b"a" * octets + b"\r\n"
+                for at in range(0, octets, size):
+                    connection.dataReceived(line[:octets][at : at + size])
+                connection.dataReceived(line[octets:])
+                self.assertEqual(self.said(wire), said, (octets, size))
+
     def test_carriage_return_inside_a_line_is_refused(self) -> None:
         connection, wire = self.connect()
         self.said(wire)
@@ -310,6 +321,18 @@ class TimeTests(ConversationCase):
             self.pass_time(1)
         self.assertEqual(self.said(wire), b"")
 
+    def test_the_minimum_rate_to_the_octet(self) -> None:
+        rate = self.limits.minimum_rate
+        for octets, said in ((rate, b""), (rate - 1, b"421 SLOW\r\n")):
+            connection, wire = self.connect()
+            connection.dataReceived(b"data 1000000000\r\n")
+            self.said(wire)
+            self.pass_time(self.limits.record)
+            for _ in range(20):
+                connection.dataReceived(b"a" * octets)
+                self.pass_time(1)
+            self.assertEqual(self.said(wire), said)
+
     def test_work_of_ours_is_not_the_peers_silence(self) -> None:
         connection, wire = self.connect()
         connection.dataReceived(b"slow\r\n")
@@ -321,7 +344,9 @@ class TimeTests(ConversationCase):
     def test_a_closed_connection_that_lingers_is_dropped(self) -> None:
         connection, wire = self.connect()
         connection.dataReceived(b"quit\r\n")
-        self.pass_time(self.limits.linger + 2)
+        self.pass_time(self.limits.linger - 1)
+        self.assertFalse(wire.aborted)
+        self.pass_time(2)
         self.assertTrue(wire.aborted)
 
 
@@ -395,7 +420,9 @@ class EndingTests(ConversationCase):
         busy, wire = self.connect()
         busy.dataReceived(b"slow\r\n")
         done = self.factory.shutdown()
-        self.pass_time(self.limits.drain + 1)
+        self.pass_time(self.limits.drain - 1)
+        self.assertFalse(wire.aborted)
+        self.pass_time(1)
         self.assertTrue(wire.aborted)
         busy.connectionLost()
         busy.pending.callback(b"done")

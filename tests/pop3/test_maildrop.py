@@ -156,6 +156,22 @@ class ReadingAhead(SynchronousTestCase):
         asked = [uids for uids, _ in mailbox.fetched]
         self.assertEqual(asked, [[10, 20], [30], [40], [50]])
 
+    def test_messages_ahead_are_bounded(self) -> None:
+        most = maildrop_module.AHEAD_MESSAGES
+        for count, expected in ((most, [most]), (most + 1, [most, 1])):
+            maildrop, mailbox = load(*[1] * count)
+            self.take(maildrop, *range(count), eager=True)
+            asked = [len(uids) for uids, _ in mailbox.fetched]
+            self.assertEqual(asked, expected)
+
+    def test_octets_ahead_may_be_exactly_the_limit(self) -> None:
+        half = maildrop_module.AHEAD_OCTETS // 2
+        for extra, expected in ((0, [2]), (1, [1, 1])):
+            maildrop, mailbox = load(half, half + extra)
+            self.take(maildrop, 0, 1, eager=True)
+            asked = [len(uids) for uids, _ in mailbox.fetched]
+            self.assertEqual(asked, expected)
+
     def test_what_is_marked_is_not_fetched_ahead(self) -> None:
         maildrop, mailbox = load(*[100] * 4)
         maildrop.deleted.add(1)

@@ -47,7 +47,9 @@ class Maildrops(SynchronousTestCase):
     def test_an_idle_connection_is_cut_without_deleting(self) -> None:
         player = self.server.log_in()
         player.send(b"DELE 1\r\n")
-        player.wait(602)
+        player.wait(599)
+        self.assertFalse(player.closed)
+        player.wait(2)
         self.assertTrue(player.closed)
         self.assertEqual(self.server.uids(), [1, 2, 3])
         self.server.log_in()

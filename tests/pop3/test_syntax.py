@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.errors import SyntaxFault
 from mailhub.pop3.syntax import (
+    MAX_DIGITS,
     read_nothing,
     read_number,
     read_numbers,
@@ -41,6 +42,8 @@ class CommandLines(SynchronousTestCase):
     def test_numbers(self) -> None:
         for text, value in ((b"0", 0), (b"007", 7), (b"9999999999", 9_999_999_999)):
             self.assertEqual(read_number(text), value)
+        self.assertEqual(read_number(b"0" * MAX_DIGITS), 0)
+        self.assertRaises(SyntaxFault, read_number, b"0" * (MAX_DIGITS + 1))
 
     def test_nothing_else_is_a_number(self) -> None:
         for text in NOT_NUMBERS:
