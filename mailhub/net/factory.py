@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from ..interfaces import ISpool
 from ..mail.envelope import Peer
@@ -19,6 +20,9 @@ from .connection import Connection, Ending
 from .limits import Limits
 from .spool import Spool
 
+#: Seconds that dropped connections have to be gone in when the server stops.  Work
+#: of ours that takes longer (an application's avatar may never answer) is left.
+LAST_WAIT = 5.0
 #: Seconds between two looks at all connections' deadlines.  One timer for all
 #: costs less than a timer for each, and a deadline is never exact anyway.
 SWEEP_INTERVAL = 1.0
@@ -50,6 +54,7 @@ class ConnectionFactory(Factory):
     :param clock: ``IReactorTime``; the transports' own reactor unless given.
     """
 
+    log = Logger()
     protocol: type[Connection]  # type: ignore[assignment]
     noisy = False
 
@@ -136,7 +141,8 @@ class ConnectionFactory(Factory):
         """End all conversations, each after its current command.
 
         Those that have not ended after ``limits.drain`` are dropped.  Fires when
-        all are closed; new ones are turned away from now on.
+        all are closed, or soon after they were dropped; new ones are turned away
+        from now on.
         """
         return Deferred.fromCoroutine(self._shut_down())
 
@@ -147,14 +153,29 @@ class ConnectionFactory(Factory):
         if not self.connections:
             return
         self._all_gone = Deferred()
-        timer = self.clock.callLater(self.limits.drain, self._drop_all)
+        drain = self.limits.drain
+        timers = [
+            self.clock.callLater(drain, self._drop_all),
+            self.clock.callLater(drain + LAST_WAIT, self._give_up),
+        ]
         await self._all_gone
-        if timer.active():
-            timer.cancel()
+        for timer in timers:
+            if timer.active():
+                timer.cancel()
 
     def _drop_all(self) -> None:
         for connection in list(self.connections):
             connection.abort()
+
+    def _give_up(self) -> None:
+        self.log.error(
+            "{count} commands of {service} never ended",
+            count=len(self.connections), service=self.service,
+        )  # fmt: skip
+        self._stop_sweep()
+        all_gone, self._all_gone = self._all_gone, None
+        if all_gone is not None:
+            all_gone.callback(None)
 
     def _start_sweep(self) -> None:
         self._sweep = LoopingCall(self._sweep_connections)

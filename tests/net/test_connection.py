@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.net.connection import Connection
 from mailhub.net.endings import BareNewline, Ending, InputBeforeTLS, LineTooLong
-from mailhub.net.factory import ConnectionFactory, network_of
+from mailhub.net.factory import LAST_WAIT, ConnectionFactory, network_of
 from mailhub.net.limits import Limits
 
 LIMIT = 32
@@ -428,6 +428,20 @@ class EndingTests(ConversationCase):
         busy.pending.callback(b"done")
         self.successResultOf(done)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_shutdown_does_not_wait_for_work_that_never_ends(self) -> None:
+        busy, wire = self.connect()
+        busy.dataReceived(b"slow\r\n")
+        done = self.factory.shutdown()
+        self.pass_time(self.limits.drain)
+        busy.connectionLost()
+        self.pass_time(LAST_WAIT - 1)
+        self.assertNoResult(done)
+        self.pass_time(1)
+        self.successResultOf(done)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        busy.pending.callback(b"done")
+        self.assertEqual(self.factory.connections, set())
 
     def test_wake_ends_a_wait(self) -> None:
         connection, wire = self.connect()
