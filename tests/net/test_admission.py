@@ -1,0 +1,57 @@
+"""Tests of who may connect."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhub.net.factory import network_of
+from mailhub.net.limits import Limits
+
+from .talk import ConversationCase
+
+
+class AdmissionTests(ConversationCase):
+    """Connections are limited per address, and loopback is not counted."""
+
+    limits = Limits(connections_per_address=3, connections=6)
+
+    def test_one_more_than_the_limit_is_turned_away(self) -> None:
+        wires = [self.connect()[1] for _ in range(4)]
+        self.assertEqual([self.said(w) for w in wires[:3]], [b"hello\r\n"] * 3)
+        self.assertEqual(self.said(wires[3]), b"421 CROWDED\r\n")
+
+    def test_a_place_becomes_free_again(self) -> None:
+        connections = [self.connect() for _ in range(4)]
+        for connection, _ in connections[2:]:
+            connection.connectionLost()
+        self.assertEqual(self.said(self.connect()[1]), b"hello\r\n")
+
+    def test_one_ipv6_network_counts_as_one_address(self) -> None:
+        wires = [self.connect(f"2001:db8::{n}")[1] for n in range(1, 5)]
+        self.assertEqual(self.said(wires[3]), b"421 CROWDED\r\n")
+        self.assertEqual(self.said(self.connect("2001:db8:0:1::1")[1]), b"hello\r\n")
+
+    def test_loopback_is_only_limited_in_all(self) -> None:
+        wires = [self.connect("127.0.0.1")[1] for _ in range(7)]
+        self.assertEqual(self.said(wires[5]), b"hello\r\n")
+        self.assertEqual(self.said(wires[6]), b"421 CROWDED\r\n")
+
+    def test_no_timer_is_left_when_all_have_gone(self) -> None:
+        connection, _ = self.connect()
+        connection.dataReceived(b"quit\r\n")
+        connection.connectionLost()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class NetworkTests(SynchronousTestCase):
+    """What counts as one peer."""
+
+    def test_networks(self) -> None:
+        for host, network in (
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("fe80::1%eth0", "fe80::/64"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("", ""),
+        ):
+            self.assertEqual(network_of(host), network)
