@@ -222,6 +222,20 @@ class Nesting(SynchronousTestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
 
+    def test_8000_parentheses_are_bad_in_every_command(self):
+        for command in (
+            b"FETCH 1 %b", b"FETCH 1 BODY[HEADER.FIELDS %b]", b"STORE 1 FLAGS %b",
+            b"STATUS INBOX %b", b"ID %b", b"LIST %b x y", b"CREATE x %b",
+            b"APPEND INBOX %b {3}",
+        ):  # fmt: skip
+            for text in (b"(" * 8000, b")" * 8000, b"(" * 8000 + b")" * 8000):
+                client = Server().selected()
+                client.send(b"a " + command % text + b"\r\n")
+                received = client.received()
+                self.assertRegex(received, rb"\Aa BAD [^\r\n]*\r\n\Z", command)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
 class Names(SynchronousTestCase):
     """Mailbox names are data."""
 

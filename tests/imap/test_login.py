@@ -127,6 +127,19 @@ class AuthenticateTests(SynchronousTestCase):
         self.assertTrue(client.status(b"AUTHENTICATE PLAIN !!!!").startswith(b"BAD"))
         self.assertEqual(client.protocol.session.failed_logins, 0)
 
+    def test_only_one_spelling_of_base64_is_understood(self):
+        for response in (
+            PLAIN[:-1], PLAIN + b"=", PLAIN + b"!!", b"!!" + PLAIN, PLAIN + b" ",
+            b"=", b"====", b"%00", b"\xff\xfe", b64encode(b"no nul"), b"", b"*",
+            b64encode(b"\0\0\0\0"), PLAIN[:10] + b"\t" + PLAIN[10:],
+        ):  # fmt: skip
+            for text in (b" " + response, b"\r\n" + response):
+                client = Server().connect()
+                client.send(b"a AUTHENTICATE PLAIN" + text + b"\r\n")
+                received = client.received().removeprefix(b"+ \r\n")
+                self.assertRegex(received, rb"\Aa BAD [^\r\n]*\r\n\Z", text)
+                self.assertEqual(client.protocol.session.failed_logins, 0)
+
     def test_acting_as_somebody_else_is_refused(self):
         response = b64encode(b"bob@example.org\0ann@example.org\0secret")
         status = Server().connect().status(b"AUTHENTICATE PLAIN " + response)

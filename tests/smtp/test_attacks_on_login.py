@@ -126,6 +126,15 @@ class Base64Tests(LoginTestCase):
         )
         self.assertEqual(self.answer(player, b"NOOP"), b"250 2.0.0 Ok\r\n")
 
+    def test_a_password_of_a_mebibyte_reaches_no_checker(self):
+        for start in (b"AUTH PLAIN ", b"AUTH PLAIN\r\n", b"AUTH LOGIN\r\n"):
+            player = self.connect()
+            self.server.factory.portal.login = self.fail
+            player.send(start)
+            for _ in range(256):
+                player.send(b"A" * 4096)
+            self.assertTrue(player.closed)
+
     def test_a_bare_newline_in_an_exchange_ends_it(self):
         player = self.connect()
         reply = self.answer(player, b"AUTH PLAIN", GOOD + b"\n")
