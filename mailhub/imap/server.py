@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from ..auth.credentials import PasswordLogin
@@ -21,9 +20,9 @@ from ..auth.sasl import (
 )
 from ..errors import AuthenticationFailed, MailError, NoSuchMailbox, SyntaxFault
 from ..interfaces import IMailAccount
-from ..net.connection import Connection
-from ..net.endings import BareNewline, Disconnected, Ending, InputBeforeTLS, LineTooLong
+from ..net.endings import BareNewline, Ending, InputBeforeTLS, LineTooLong
 from ..net.factory import ConnectionFactory
+from ..net.turns import TurnTaking
 from . import responses
 from .commands.row import Command
 from .commands.table import UnknownCommand, capabilities, find
@@ -35,8 +34,6 @@ from .syntax import Scanner
 #: other: a client that makes so many errors is no mail client.
 MAX_ERRORS = 10
 MAX_ERRORS_BEFORE_LOGIN = 3
-#: Seconds that one connection may keep all others waiting.
-TURN = 0.01
 
 _FAREWELLS = {
     Ending.SHUTDOWN: responses.SHUTTING_DOWN,
@@ -48,13 +45,12 @@ _FAREWELLS = {
 }
 
 
-class IMAPConnection(Connection):
+class IMAPConnection(TurnTaking):
     """One client.  Commands see it as :class:`mailhub.imap.session.Conversation`."""
 
     factory: IMAPFactory
     session: Session
     _waits_for_news = False
-    _turn_ends = 0.0
 
     def __init__(self) -> None:
         self.session = Session()
@@ -77,9 +73,6 @@ class IMAPConnection(Connection):
 
     async def _serve_command(self) -> None:
         """Read one command, perform it, answer it."""
-        pipelined = self.has_input
-        if pipelined:
-            await self.breathe()
         self.session.tag = b"*"
         try:
             data = await self._read_command()
@@ -93,8 +86,6 @@ class IMAPConnection(Connection):
             if not refused.waits:
                 raise OutOfStep(responses.LITERAL_REFUSED) from None
             return
-        if not pipelined:
-            self._begin_turn()
         scanner = Scanner(data)
         try:
             command = self._command(scanner)
@@ -193,7 +184,7 @@ class IMAPConnection(Connection):
     async def _read_command(self) -> bytes:
         """A command with its literals in place; APPEND's without its messages."""
         limits = self._limits
-        line = await self.read_line(limits.line)
+        line = await self.read_command(limits.line)
         if not line.endswith(b"}"):
             return line
         self._take_tag(line)
@@ -227,24 +218,6 @@ class IMAPConnection(Connection):
             raise OutOfStep(responses.LINE_ENDS) from None
 
     # Time.
-
-    async def breathe(self) -> None:
-        """Wait while the client does not read, and let other connections run.
-
-        A client that pipelines, or fetches much, gets a short turn at a time
-        (attack: a search of everything, over and over).
-        """
-        if self._choked:
-            await self.drain()
-        if self._lost:
-            raise Disconnected
-        if self.factory.clock.seconds() >= self._turn_ends:
-            await self.drain()
-            await deferLater(self.factory.clock, 0)
-            self._begin_turn()
-
-    def _begin_turn(self) -> None:
-        self._turn_ends = self.factory.clock.seconds() + TURN
 
     def arrival_time(self) -> int:
         """Now, in seconds since the epoch: the date of what arrives."""

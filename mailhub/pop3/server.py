@@ -29,9 +29,9 @@ from ..auth.sasl import (
 from ..errors import AuthenticationFailed, LocalFault, MailError, SyntaxFault
 from ..interfaces import IMailAccount
 from ..mail.mailbox import INBOX
-from ..net.connection import Connection
 from ..net.endings import BareNewline, Ending, LineTooLong
 from ..net.factory import ConnectionFactory
+from ..net.turns import TurnTaking
 from . import replies
 from .commands import COMMANDS
 from .dialogue import Command
@@ -55,7 +55,7 @@ _MISPLACED = {
 }
 
 
-class POP3Connection(Connection):
+class POP3Connection(TurnTaking):
     """One client of a :class:`POP3Factory`."""
 
     factory: POP3Factory
@@ -79,7 +79,7 @@ class POP3Connection(Connection):
     async def _next_reply(self) -> bytes:
         session = self.session
         try:
-            line = await self.read_line(session.limits.command_line)
+            line = await self.read_command(session.limits.command_line)
         except LineTooLong:
             return session.count_error(replies.LINE_TOO_LONG, unknown=True)
         except BareNewline:

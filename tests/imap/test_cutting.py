@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mailhub.imap import server
 from mailhub.imap.commands import fetching
 from mailhub.mail.mailbox import INBOX
+from mailhub.net import turns
 from mailhub.net.spool import Spool
 
 from ..cutting import CutCase
@@ -39,8 +39,8 @@ class CuttingTests(CutCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(server, "deferLater", self.wait)
-        self.patch(server, "TURN", 0)
+        self.patch(turns, "deferLater", self.wait)
+        self.patch(turns, "TURN", 0)
         self.patch(fetching, "SMALL_MESSAGE", 64)
         self.patch(fetching, "CHUNK", 64)
 

@@ -176,6 +176,20 @@ class Bugs(SynchronousTestCase):
         )
         self.assertTrue(self.player.closed)
 
+    def test_a_message_that_is_shorter_than_it_should_be_is_never_whole(self) -> None:
+        read = BytesContent.read
+
+        async def short(content: Any, start: int, stop: int) -> bytes:
+            return (await read(content, start, stop))[:-1]
+
+        self.patch(BytesContent, "read", short)
+        for command in (b"RETR 1\r\n", b"TOP 1 100\r\n"):
+            self.player.send(command)
+            self.assertEqual(self.player.received(), replies.TEMPORARY)
+        self.patch(transaction, "PIECE", 20)
+        self.player.send(b"RETR 1\r\n")
+        self.assertEqual(self.player.received(), replies.TEMPORARY)
+
     def test_shutting_down_says_so(self) -> None:
         self.server.factory.shutdown()
         self.assertEqual(self.player.received(), replies.SHUTTING_DOWN)
@@ -243,3 +257,25 @@ class Reading(SynchronousTestCase):
         player = Server().log_in()
         player.send(b"LIST 1\r\nLIST 2\r\n" * 5_000)
         self.assertEqual(player.received(), b"+OK 1 53\r\n+OK 2 29\r\n" * 5_000)
+
+    def test_a_long_pipeline_lets_others_run(self) -> None:
+        server = Server()
+        player = server.log_in()
+        ran: list[bool] = []
+        seconds = server.clock.seconds
+
+        def slow() -> float:
+            # Every look at the clock costs 4 ms.
+            server.clock.rightNow += 0.004
+            return seconds()
+
+        server.clock.seconds = slow  # type: ignore[method-assign]
+        player.protocol.dataReceived(b"STAT\r\n" * 20)
+        first = player.received().count(b"+OK")
+        self.assertLess(first, 20)
+        server.clock.callLater(0, ran.append, True)
+        server.clock.advance(0)
+        self.assertEqual(ran, [True])
+        for _ in range(40):
+            server.clock.advance(0)
+        self.assertEqual(player.received().count(b"+OK"), 20 - first)

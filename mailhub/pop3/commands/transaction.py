@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
-from ...errors import ReadOnlyMailbox
+from ...errors import LocalFault, ReadOnlyMailbox
 from .. import replies
 from ..dialogue import Dialogue
 from ..maildrop import Content
@@ -77,7 +77,7 @@ async def retr(dialogue: Dialogue, argument: bytes) -> bytes:
     try:
         if content.size > PIECE:
             return await _send_pieces(dialogue, first, _pieces(content))
-        data = await content.read(0, PIECE)
+        data = await _read(content, 0)
     finally:
         content.close()
     return _send_whole(dialogue, first, data)
@@ -154,10 +154,22 @@ async def _send_pieces(
     return stuffer.finish()
 
 
+async def _read(content: Content, start: int) -> bytes:
+    """A piece of *content* from *start* on; nothing at its end.
+
+    :raises LocalFault: there is less than there should be.
+    """
+    stop = min(start + PIECE, content.size)
+    data = await content.read(start, stop)
+    if len(data) != stop - start:
+        raise LocalFault("a message is shorter than its store says")
+    return data
+
+
 async def _pieces(content: Content) -> AsyncIterator[bytes]:
     """All octets of *content*."""
     for start in range(0, content.size, PIECE):
-        yield await content.read(start, start + PIECE)
+        yield await _read(content, start)
 
 
 async def _first_lines(
@@ -165,7 +177,7 @@ async def _first_lines(
 ) -> AsyncIterator[bytes]:
     """*header*, and the first *lines* lines after it."""
     start, before = len(header), header
-    while lines and (data := await content.read(start, start + PIECE)):
+    while lines and (data := await _read(content, start)):
         split = data.split(b"\n", lines)
         if len(split) > lines:
             data = data[: len(data) - len(split[-1])]
