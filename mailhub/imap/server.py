@@ -34,6 +34,9 @@ from .syntax import Scanner
 #: other: a client that makes so many errors is no mail client.
 MAX_ERRORS = 10
 MAX_ERRORS_BEFORE_LOGIN = 3
+#: Commands before the login, right or wrong, before the connection is cut: clients
+#: need half a dozen (attack: NOOP for ever, to hold a connection).
+MAX_COMMANDS_BEFORE_LOGIN = 100
 
 _FAREWELLS = {
     Ending.SHUTDOWN: responses.SHUTTING_DOWN,
@@ -119,7 +122,11 @@ class IMAPConnection(TurnTaking):
         self.send(responses.tagged(session.tag, status))
         if session.state & LOGGED_IN:
             session.errors = 0
-        if session.failed_logins >= self.factory.limits.login_failures:
+            return
+        session.early += 1
+        if session.early >= MAX_COMMANDS_BEFORE_LOGIN:
+            self._say_goodbye(responses.TOO_MANY_COMMANDS)
+        elif session.failed_logins >= self.factory.limits.login_failures:
             self._say_goodbye(responses.TOO_MANY_LOGINS)
 
     async def _tell_news(self, *, expunges: bool) -> None:

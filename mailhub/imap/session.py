@@ -92,6 +92,7 @@ class Session:
     """One client's session; small, as there may be many thousands.
 
     :ivar tag: of the command that is being performed.
+    :ivar early: commands before the login.
     :ivar errors: commands that were answered BAD since one that was not.
     :ivar failed_logins: since the connection was made, TLS or not.
     :ivar over: LOGOUT, or an end of ours, has been told.
@@ -99,8 +100,8 @@ class Session:
     """
 
     __slots__ = (
-        "_account", "_mailbox", "_unwatch", "_view", "errors", "failed_logins",
-        "over", "stale", "tag",
+        "_account", "_mailbox", "_unwatch", "_view", "early", "errors",
+        "failed_logins", "over", "stale", "tag",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -109,6 +110,7 @@ class Session:
         self._view: View | None = None
         self._unwatch: Callable[[], object] | None = None
         self.tag = b"*"
+        self.early = 0
         self.errors = 0
         self.failed_logins = 0
         self.over = False

@@ -43,6 +43,7 @@ MALFORMED = b"-ERR Malformed command.\r\n"
 LINE_TOO_LONG = b"-ERR Line too long.\r\n"
 BARE_NEWLINE = b"-ERR A line ends with CR LF and has no other CR or LF.\r\n"
 TOO_MANY_ERRORS = b"-ERR Too many errors.\r\n"
+TOO_MANY_COMMANDS = b"-ERR Too many commands without a login.\r\n"
 NO_SUCH_MESSAGE = b"-ERR No such message.\r\n"
 #: Another session, by IMAP, has removed it.
 MESSAGE_GONE = b"-ERR The message has been removed meanwhile.\r\n"

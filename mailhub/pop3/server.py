@@ -84,6 +84,8 @@ class POP3Connection(TurnTaking):
             return session.count_error(replies.LINE_TOO_LONG, unknown=True)
         except BareNewline:
             return session.count_error(replies.BARE_NEWLINE, unknown=True)
+        if session.count_command():
+            return replies.TOO_MANY_COMMANDS
         verb, argument = split_command(line)
         command = COMMANDS.get(verb)
         if command is None:

@@ -27,6 +27,8 @@ class POP3Limits:
     :ivar errors: malformed or misplaced commands before the connection is cut;
         a login pays for those before it.
     :ivar junk: of these, commands before the login that POP3 does not know.
+    :ivar early: commands before the login, right or wrong; clients need half a
+        dozen (attack: CAPA for ever, to hold a connection).
     :ivar failed_logins: at this many the connection is cut.
     """
 
@@ -35,6 +37,7 @@ class POP3Limits:
     idle: float = 600.0
     errors: int = 10
     junk: int = 3
+    early: int = 100
     failed_logins: int = 3
 
 
@@ -55,6 +58,7 @@ class Session:
     over: bool = False
     errors: int = 0
     junk: int = 0
+    early: int = 0
     failed_logins: int = 0
 
     @property
@@ -83,6 +87,15 @@ class Session:
             self.over = True
             return replies.TOO_MANY_ERRORS
         return reply
+
+    def count_command(self) -> bool:
+        """Count a command; whether there were too many before the login."""
+        if self.maildrop is not None:
+            return False
+        self.early += 1
+        if self.early > self.limits.early:
+            self.over = True
+        return self.over
 
     def count_failed_login(self) -> None:
         """Count a failed login; the last one ends the session."""

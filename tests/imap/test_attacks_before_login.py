@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.imap import responses
 from mailhub.imap.reading import BEFORE_LOGIN
+from mailhub.imap.server import MAX_COMMANDS_BEFORE_LOGIN
 
 from .fixture import LOGIN, REMOTE, Server
 
@@ -120,6 +121,30 @@ class Secrets(SynchronousTestCase):
             for _ in range(256):
                 client.send(b"x" * 4096)
             self.assertTrue(client.closed, start)
+
+
+class Loitering(SynchronousTestCase):
+    """Commands for nothing, to hold a connection."""
+
+    def test_a_hundred_commands_without_a_login_are_the_most(self):
+        for command in (b"NOOP", b"CAPABILITY", b"ID NIL"):
+            client = Server().connect()
+            for _ in range(MAX_COMMANDS_BEFORE_LOGIN - 1):
+                client.ok(command)
+            self.assertFalse(client.closed)
+            client.send(b"a " + command + b"\r\nb NOOP\r\n")
+            received = client.received()
+            self.assertTrue(received.endswith(responses.TOO_MANY_COMMANDS), received)
+            self.assertIn(b"a OK ", received)
+            self.assertTrue(client.closed)
+
+    def test_the_last_of_them_may_be_the_login(self):
+        client = Server().connect()
+        for _ in range(MAX_COMMANDS_BEFORE_LOGIN - 1):
+            client.ok(b"NOOP")
+        client.ok(LOGIN)
+        for _ in range(MAX_COMMANDS_BEFORE_LOGIN):
+            client.ok(b"NOOP")
 
 
 class Slowness(SynchronousTestCase):

@@ -152,6 +152,26 @@ class Attacks(SynchronousTestCase):
         self.assertEqual(third.received(), replies.CROWDED)
         self.assertTrue(third.closed)
 
+    def test_a_hundred_commands_without_a_login_are_the_most(self) -> None:
+        most = POP3Limits().early
+        for line in (b"CAPA\r\n", b"USER alice@example.org\r\n"):
+            player = Server().connect()
+            player.send(line * most)
+            self.assertFalse(player.closed)
+            player.received()
+            player.send(line * 2)
+            self.assertEqual(player.received(), replies.TOO_MANY_COMMANDS)
+            self.assertTrue(player.closed)
+
+    def test_the_last_of_them_may_be_the_login(self) -> None:
+        most = POP3Limits().early
+        player = Server().connect()
+        player.send(b"CAPA\r\n" * (most - 2))
+        player.send(b"USER alice@example.org\r\nPASS secret phrase\r\n")
+        self.assertTrue(player.received().endswith(replies.LOGGED_IN))
+        player.send(b"NOOP\r\n" * most)
+        self.assertEqual(player.received(), replies.OK * most)
+
     def test_only_one_spelling_of_base64_is_understood(self) -> None:
         for response in (
             GOOD[:-1], GOOD + b"=", GOOD + b"!!", b"!!" + GOOD, GOOD + b" ", b"=",
