@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from twisted.cred.checkers import AllowAnonymousAccess
+from twisted.cred.checkers import (
+    AllowAnonymousAccess,
+    InMemoryUsernamePasswordDatabaseDontUse,
+)
 from twisted.cred.portal import IRealm, Portal
 
 from .cache import SuccessCache
@@ -43,5 +46,14 @@ def make_portal(
     for checker in checkers:
         if isinstance(checker, PasswdFileChecker):
             checker.verifier = verifier
+        if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
+            checker.users = {
+                _octets(name): _octets(word) for name, word in checker.users.items()
+            }
     chain = ChainChecker(checkers, throttle=Throttle(reactor, limits))
     return Portal(realm, [AllowAnonymousAccess(), VerifiedIdentityChecker(), chain])
+
+
+def _octets(text: str | bytes) -> bytes:
+    """``--auth memory:`` keeps ``str``, which no credentials from a wire equal."""
+    return text.encode() if isinstance(text, str) else text

@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous
+from twisted.cred.strcred import makeChecker
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
@@ -37,6 +38,7 @@ class WholePortal(TestCase):
             more_checkers=[
                 PasswdFileChecker(path),
                 InMemoryUsernamePasswordDatabaseDontUse(carol=b"pw"),
+                makeChecker("memory:dave@example.org:pw:erin:word"),
             ],
             limits=LoginLimits(delay=0.0),
         )
@@ -48,6 +50,8 @@ class WholePortal(TestCase):
         for name, password, avatar in (
             (ALICE, b"right", "alice@example.org"), (b"Bob", b"pw", "bob"),
             (b"carol", b"pw", "carol"),
+            (b"Dave@example.org", b"pw", "dave@example.org"),
+            (b"erin", b"word", "erin"),
         ):
             self.assertEqual(await self.login(login_as(name, password)), avatar)
 
