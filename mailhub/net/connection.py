@@ -201,6 +201,8 @@ class Connection(Protocol):
         """
         if self.has_input:
             raise InputBeforeTLS
+        if self._lost:
+            raise Disconnected
         self._flush()
         assert self.transport is not None
         self.is_secure = True

@@ -262,6 +262,15 @@ class EndingTests(ConversationCase):
         connection.pending.callback(b"done")
         self.assertEqual(connection.endings, 1)
 
+    def test_tls_is_not_begun_on_a_transport_that_is_lost(self) -> None:
+        connection, wire = self.connect()
+        connection.dataReceived(b"slow\r\ntls\r\n")
+        connection.connectionLost()
+        wire.startTLS = self.fail
+        connection.pending.callback(b"done")
+        self.assertEqual(connection.seen, [b"slow", b"tls"])
+        self.assertEqual(connection.endings, 1)
+
     def test_shutdown_lets_a_command_finish_and_says_goodbye(self) -> None:
         busy, busy_wire = self.connect()
         idle, idle_wire = self.connect()
