@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
@@ -20,6 +21,10 @@ from .config.faults import ConfigError
 from .config.loading import load
 from .errors import MailError
 from .service import MailService, build
+
+#: Of mallopt(3): M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD in octets, and
+#: M_ARENA_MAX, as the store's thread and the reactor hardly allocate at one time.
+MALLOC_OPTIONS = ((-1, 64 << 20), (-2, 4 << 20), (-3, 32 << 20), (-8, 1))
 
 #: What can keep a server from starting without being a bug of it.
 REASONS = (ConfigError, MailError, OSError)
@@ -79,6 +84,7 @@ class Process(MultiService):
         signal.signal(signal.SIGHUP, self._reload)
         super().startService()
         relax_collection()
+        keep_memory()
         self._mail.started.addErrback(self._failed)
         for failure in self._failures:
             self._give_up(failure)
@@ -116,6 +122,20 @@ def relax_collection() -> None:
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+
+
+def keep_memory() -> None:
+    """Keep memory that was freed, within bounds, instead of asking for it anew.
+
+    The C library returns what a large message took as soon as it is gone; the next
+    one pays for every page again.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return  # Another C library than GNU's.
+    for option, value in MALLOC_OPTIONS:
+        mallopt(option, value)
 
 
 def makeService(options: Options) -> Process:
