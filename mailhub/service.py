@@ -22,6 +22,7 @@ from .auth.passwd_file import PasswdFileChecker
 from .auth.portal import make_portal
 from .auth.realm import Realm
 from .auth.throttle import LoginLimits
+from .auth.workers import HashWorkers
 from .config.faults import ConfigError
 from .config.folder import prepare_folder
 from .config.identity import certificate, server_name
@@ -93,6 +94,7 @@ def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> Mail
         for_user=lambda login: UserSubmission(store, router, login=login),
     )
     sources = config.login.auth
+    workers = HashWorkers(reactor)
     portal = make_portal(
         realm,
         store.directory if any(each.name == "store" for each in sources) else None,
@@ -102,8 +104,9 @@ def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> Mail
             *checkers,
         ],
         limits=_login_limits(config),
+        workers=workers,
     )
-    return MailService(config, reactor, store, portal)
+    return MailService(config, reactor, store, portal, workers)
 
 
 def make_store(config: Config, reactor: Any) -> Any:
@@ -134,7 +137,12 @@ class MailService(MultiService):
     log = Logger()
 
     def __init__(
-        self, config: Config, reactor: Any, store: Any, portal: Portal
+        self,
+        config: Config,
+        reactor: Any,
+        store: Any,
+        portal: Portal,
+        workers: HashWorkers,
     ) -> None:
         super().__init__()
         self.config = config
@@ -142,6 +150,7 @@ class MailService(MultiService):
         self.portal = portal
         self.factories: dict[str, ConnectionFactory] = {}
         self.started: Deferred[None] = Deferred()
+        self._workers = workers
         self._reactor = reactor
         self._certificates: CertificateStore | None = None
         self._bound: list[Bound] = []
@@ -256,6 +265,7 @@ class MailService(MultiService):
         self._bound.clear()
         self.factories.clear()
         self._certificates = None
+        self._workers.stop()
         await self.store.stop()
 
     def _warn_of_expiry(self, identity: Identity) -> None:

@@ -8,6 +8,7 @@ import poplib
 import smtplib
 import socket
 import stat
+import threading
 from dataclasses import replace
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
@@ -51,6 +52,18 @@ class LifeTests(Servers):
         server = await self.start(self.config)
         await self.add_user(server)
         await deferToThread(send_and_read, server.addresses(), self)
+
+    async def test_a_stopped_server_leaves_no_thread_for_hashes(self) -> None:
+        def threads() -> list[str]:
+            names = (thread.name for thread in threading.enumerate())
+            return [name for name in names if "password hashes" in name]
+
+        server = await self.start(self.config)
+        await self.add_user(server)
+        await deferToThread(send_and_read, server.addresses(), self)
+        self.assertNotEqual(threads(), [])
+        await server.stopService()
+        self.assertEqual(threads(), [])
 
     async def test_a_stopped_server_can_start_again_with_all_it_had(self) -> None:
         server = await self.start(self.config)

@@ -28,6 +28,7 @@ def make_portal(
     *,
     more_checkers: Iterable[Any] = (),
     limits: LoginLimits | None = None,
+    workers: HashWorkers | None = None,
 ) -> Portal:
     """A portal whose logins are hashed in threads, cached and throttled.
 
@@ -39,8 +40,11 @@ def make_portal(
         ``--auth`` are ``options["credCheckers"]``
         (:class:`twisted.cred.strcred.AuthOptionMixin`).
     :param limits: how many failures are borne.
+    :param workers: where passwords are hashed; who gives them stops them.
     """
-    verifier = PasswordVerifier(HashWorkers(reactor), SuccessCache(reactor))
+    verifier = PasswordVerifier(
+        workers or HashWorkers(reactor), SuccessCache(reactor)
+    )
     checkers = [StoreChecker(directory, verifier)] if directory is not None else []
     checkers.extend(more_checkers)
     for checker in checkers:
