@@ -184,9 +184,8 @@ def _dropped_lines(names: frozenset[bytes], exclude: bool) -> re.Pattern[bytes]:
 def header_line(name: bytes, value: bytes) -> bytes:
     """A header field as it goes on the wire, CRLF included, folded at 78.
 
-    Every header line that this program writes is made here, so that no value,
-    whatever it was decoded from, can start a field of its own (attack: header
-    injection).
+    Made so that no value, whatever it was decoded from, can start a field of its
+    own (attack: header injection).
 
     :param value: ASCII, or UTF-8 where the message may carry it (RFC 6532).
     :raises SyntaxFault: a name that is none, CR, LF or NUL in the value, or a

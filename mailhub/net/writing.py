@@ -1,7 +1,7 @@
 """Writing to a socket without a turn through the reactor.
 
 A reply is nearly always taken by the kernel at once.  Asking the reactor to watch for
-that, and to call back, costs two system calls and an event for each reply: a quarter
+that, and to call back, costs two system calls and an event for each reply: a fifth
 of what a short exchange costs in all.
 """
 

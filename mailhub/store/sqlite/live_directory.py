@@ -34,7 +34,7 @@ class LiveDirectory:
         """What *ask* answers about *name*, from before while nothing has changed.
 
         Every recipient of every message asks these questions, and looking up the
-        version costs a tenth of the answers.
+        version costs a third of an answer or less.
         """
         version = self._access().directory_version()
         if version != self._version or len(self._answers) >= MAX_ANSWERS:

@@ -148,7 +148,7 @@ class Writer:
 
         One by one, the first would be committed alone while the thread and the
         reactor take turns at running Python.  A quiet server loses one empty turn
-        by this, some microseconds; a busy one saves every other commit.
+        by this, some microseconds; a busy one saves a third of its commits.
 
         :param before: how much there was a turn ago.
         :param turns: how many may still follow.
