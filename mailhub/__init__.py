@@ -11,9 +11,12 @@ portal for an ``IMailAccount`` and send bytes that were prepared at delivery.
 Floors, from the top; a module imports only from floors below its own
 (``tests/test_layers.py`` enforces it)::
 
-    7  tap  cli  testing            programs, and the public fixture for tests
+    9  tap  testing                 what twistd calls, and the public fixture for tests
+    8  processes                    the master and its workers
+    7  cli                          the mailhub command
     6  service                      composes everything
     5  config  */server.py          settings; the Twisted half of each protocol
+    5  admin  observing             the administration socket; metrics, health, logs
     4  routing                      where mail goes
     3  store  auth  policy  net     backends, login, checks, connections
     2  interfaces                   the seams

@@ -25,9 +25,11 @@ FLOORS = (
     ("interfaces",),
     ("store", "auth", "policy", "net"),
     ("routing",),
-    ("config", "server"),
+    ("config", "server", "admin", "observing"),
     ("service",),
-    ("tap", "cli", "testing"),
+    ("cli",),
+    ("processes",),
+    ("tap", "testing"),
 )
 FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 #: Neighbours on a floor that may be imported all the same.
