@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,12 @@ from .references import share_blob, share_items
 
 if TYPE_CHECKING:
     from ...mail.summary import Summary
+
+#: As SQLite would give them: one above the highest there is.
+_NEXT_IDS = (
+    "select (select coalesce(max(blob_id), 0) + 1 from blob),"
+    " (select coalesce(max(item_id), 0) + 1 from item)"
+)
 
 
 @dataclass(slots=True)
@@ -63,6 +70,49 @@ class NewBody:
         if self.temporary:
             self.temporary = False
             os.unlink(self.path)
+
+
+def store_new(change: Change, new: Sequence[NewBody]) -> int | None:
+    """Put bodies in the database, for one message each.
+
+    -> the item_id of the first, the others following; ``None`` where content of
+    one of them is there already, or needs a look: all is to be undone then.
+    """
+    connection = change.connection
+    [[blob_id, item_id]] = connection.execute(_NEXT_IDS).fetchall()
+    for body in new:
+        if body.data is None and not (body.kept and change.files.has(body.digest)):
+            return None
+    numbered = list(enumerate(new))
+    stored = connection.executemany(
+        "insert or ignore into blob values (?, ?, ?, ?)",
+        [
+            (blob_id + number, body.digest, body.content_size, body.data)
+            for number, body in numbered
+        ],
+    )
+    if stored.rowcount != len(new):
+        return None
+    summaries = [(number, body, body.summary()) for number, body in numbered]
+    connection.executemany(
+        "insert into item values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                item_id + number, blob_id + number, summary.sent, body.prefix,
+                summary.envelope, summary.bodystructure, summary.body,
+            )
+            for number, body, summary in summaries
+        ],
+    )
+    connection.executemany(
+        "insert into header values (?, ?, ?)",
+        [
+            (item_id + number, summary.header, summary.parts)
+            for number, _, summary in summaries
+        ],
+    )
+    change.octets += sum([body.size for body in new if body.data is not None])
+    return int(item_id)
 
 
 def store(change: Change, body: NewBody, references: int) -> int:

@@ -12,7 +12,8 @@ from .files import BlobFiles
 #: A mailbox: account_id, mailbox_id.
 Key = tuple[int, int]
 
-_MAX_UID = 2**32 - 1
+#: UIDs have 32 bits (RFC 3501, section 2.3.1.1).
+MAX_UID = 2**32 - 1
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Change:
         if not rows:
             raise NoSuchMailbox("the mailbox has been deleted")
         [(uidvalidity, uidnext)] = rows
-        if uidnext > _MAX_UID:
+        if uidnext > MAX_UID:
             raise LimitReached("no UIDs left in the mailbox")
         self.touched.add(key)
         return uidvalidity, uidnext - new

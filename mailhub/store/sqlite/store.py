@@ -11,9 +11,9 @@ from zope.interface import implementer
 from ...errors import LocalFault, UnknownRecipient
 from ...interfaces import IContent, IMailStore, ISpool
 from ...mail.account import Delivery
-from . import incoming
 from .access import Access
 from .account import SQLiteAccount
+from .delivering import Delivering
 from .live_directory import LiveDirectory
 
 
@@ -78,9 +78,7 @@ class SQLiteStore:
         body = await access.intake.body(content, delivery.prefix)
         try:
             await access.change(
-                lambda change: incoming.deliver(
-                    change, body, delivery.targets, delivery.internal_date
-                ),
+                Delivering(body, delivery.targets, delivery.internal_date),
                 body.summary,
             )
         finally:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -59,6 +60,17 @@ class Work:
     fault: Exception | None = None
 
 
+class Joint(Protocol):
+    """A change that can be made together with others of its class, at less cost."""
+
+    def __call__(self, change: Change) -> None:
+        """Make it alone."""
+
+    @staticmethod
+    def together(change: Change, makes: Sequence[Any]) -> None:
+        """Make all of *makes*, or raise, whereupon each is made alone."""
+
+
 class Complaints:
     """Decides whether to log a fault: one that lasts must not fill the log.
 
@@ -75,6 +87,11 @@ class Complaints:
             return False
         self._last = self._seconds()
         return True
+
+
+def _kind_of(work: Work) -> object:
+    """What works have in common that can be made together, or else nothing."""
+    return type(work.make) if hasattr(work.make, "together") else work.make
 
 
 class Writer:
@@ -248,12 +265,12 @@ class Writer:
         """Make the changes of *group*.  -> the mailboxes touched"""
         touched: set[Key] = set()
         self._begin()
-        for work in group:
-            change = Change(self._connection, self._files, self._now())
-            self._make(work, change)
-            if work.fault is None:
-                touched |= change.touched
-                self._upkeep.written += change.octets
+        for _, alike in groupby(group, _kind_of):
+            works = list(alike)
+            if len(works) > 1 and self._make_together(works, touched):
+                continue
+            for work in works:
+                self._make(work, touched)
         self._connection.execute("commit")
         return touched
 
@@ -269,21 +286,56 @@ class Writer:
                     raise
             time.sleep(_RETRY)
 
-    def _make(self, work: Work, change: Change) -> None:
+    def _make(self, work: Work, touched: set[Key]) -> None:
         """
         :raises Exception: the whole transaction is lost.
         """
+        try:
+            work.result = self._try(work.make, touched)
+        except Exception as error:
+            work.fault = error
+            if not self._connection.in_transaction:
+                raise
+
+    def _make_together(self, works: list[Work], touched: set[Key]) -> bool:
+        """Make changes of one kind at once.  -> whether that was possible
+
+        :raises Exception: the whole transaction is lost.
+        """
+        kind: Any = type(works[0].make)
+        together = getattr(kind, "together", None)
+        if together is None:
+            return False
+        makes = [work.make for work in works]
+        try:
+            self._try(lambda change: together(change, makes), touched)
+        except Exception:
+            # Each is tried alone: who is to blame will be told the reason then.
+            if not self._connection.in_transaction:
+                raise
+            return False
+        return True
+
+    def _try(self, make: Callable[[Change], Any], touched: set[Key]) -> Any:
+        """Make a change that is undone if it fails.  -> its result
+
+        :raises Exception: what *make* raises.
+        """
         connection = self._connection
+        change = Change(connection, self._files, self._now())
         connection.execute("savepoint work")
         try:
             with storage_faults():
-                work.result = work.make(change)
-        except Exception as error:
-            work.fault = error
-            if not connection.in_transaction:
-                raise
-            connection.execute("rollback to work")
+                result = make(change)
+        except Exception:
+            if connection.in_transaction:
+                connection.execute("rollback to work")
+                connection.execute("release work")
+            raise
         connection.execute("release work")
+        touched |= change.touched
+        self._upkeep.written += change.octets
+        return result
 
     def _open(self) -> sqlite3.Connection:
         connection = self._connect()
