@@ -59,6 +59,15 @@ class IDirectory(Interface):
     change something return after it is durable.
     """
 
+    def version():
+        """-> an ``int`` that is another after each change of what is answered here,
+        by whichever process; or ``None`` where that is not known.
+
+        What was concluded from answers may be kept while it stays the same.
+
+        :raises mailhub.errors.LocalFault: it cannot be read now.
+        """
+
     def is_local_domain(domain):
         """*async* -> ``bool``."""
 

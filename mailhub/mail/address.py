@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from ..errors import Status, SyntaxFault
@@ -70,6 +71,12 @@ class Address:
         return f"{self.local}@{self.domain}" if self.domain else self.local
 
 
+#: Addresses that are remembered: those of our users come again and again, and each
+#: takes a few hundred octets at most.
+_REMEMBERED = 4096
+
+
+@lru_cache(_REMEMBERED)
 def parse_mailbox(text: bytes, *, smtputf8: bool) -> Address:
     """The address in *text*: a Mailbox of RFC 5321, section 4.1.2.
 
@@ -137,6 +144,7 @@ def parse_path(text: bytes, *, smtputf8: bool) -> tuple[Address | None, bytes]:
     return parse_mailbox(inner, smtputf8=smtputf8), rest
 
 
+@lru_cache(_REMEMBERED)
 def format_mailbox(address: Address) -> bytes:
     """``local@domain`` for the wire, quoted where the syntax demands it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ..errors import Refused, Status
@@ -12,7 +11,6 @@ MAX_HEADER = 10 * 1024 * 1024
 #: Octets that are read at first, enough for almost every header, and then.
 _FIRST = 16_384
 _STEP = 262_144
-_END = re.compile(rb"\n\r?\n")
 
 
 async def count_fields(content: Any, *names: bytes) -> list[int]:
@@ -31,16 +29,23 @@ async def count_fields(content: Any, *names: bytes) -> list[int]:
         piece = await content.read(offset, offset + (_STEP if offset else _FIRST))
         offset += len(piece)
         text = held + piece
-        end = _END.search(text)
-        length = offset - len(text) + end.start() + 1 if end else offset
+        end = _end_in(text)
+        length = offset - len(text) + end + 1 if end >= 0 else offset
         if length > MAX_HEADER:
             raise Refused("The message header is too long", status=Status.CONTENT)
-        text = (text[: end.start()] if end else text).lower()
+        text = (text if end < 0 else text[:end]).lower()
         for number, mark in enumerate(marks):
             counts[number] += text.count(mark)
-        if end or not piece:
+        if end >= 0 or not piece:
             return counts
         held = _start_of_a_field(text, marks)
+
+
+def _end_in(text: bytes) -> int:
+    """Where the first empty line's line end begins before it, or -1."""
+    found = text.find(b"\n\r\n")
+    bare = text.find(b"\n\n", 0, found if found >= 0 else len(text))
+    return found if bare < 0 else bare
 
 
 def _start_of_a_field(text: bytes, marks: list[bytes]) -> bytes:

@@ -24,6 +24,9 @@ from ..mail.address import Address
 MAX_DEPTH = 20
 MAX_ADDRESSES = 1_000
 
+#: Decisions that are kept: what strangers ask for must not fill the memory.
+MAX_DECISIONS = 10_000
+
 #: Names that people write to about a domain (RFC 2142; RFC 5321, section 4.5.1).
 ROLES = frozenset({"postmaster", "abuse"})
 
@@ -171,9 +174,29 @@ class Router:
         self.host_names = frozenset(name.lower() for name in host_names)
         self.postmaster = postmaster.lower()
         self.separator = separator
+        self._decisions: dict[Address, Decision] = {}
+        self._version: int | None = None
 
     async def resolve(self, address: Address) -> Decision:
-        """Where mail for *address* goes; the errors are the directory's."""
+        """Where mail for *address* goes; the errors are the directory's.
+
+        A decision stands until the directory changes.
+        """
+        version = self.directory.version()
+        if version is None:
+            return await self._decide(address)
+        if version != self._version or len(self._decisions) >= MAX_DECISIONS:
+            self._decisions = {}
+            self._version = version
+        decisions = self._decisions
+        decision = decisions.get(address)
+        if decision is None:
+            # If the directory changes meanwhile, another call has put a new table
+            # in the place of this one.
+            decision = decisions[address] = await self._decide(address)
+        return decision
+
+    async def _decide(self, address: Address) -> Decision:
         local, domain = address.local.lower(), address.domain
         given = f"{local}@{domain}" if domain else local
         name = await self._localized(local, domain)

@@ -7,6 +7,7 @@ start a line of its own (attack: header injection by HELO or MAIL).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ..mail.address import Address, format_path
 from ..mail.dates import format_date
@@ -55,6 +56,7 @@ def return_path(sender: Address | None) -> bytes:
     return b"Return-Path: " + format_path(sender) + b"\r\n"
 
 
+@lru_cache(maxsize=1024)
 def _origin(peer: Peer) -> str:
     """The from-domain: what the client said, and where it really was."""
     name = _safe(peer.helo or "unknown")

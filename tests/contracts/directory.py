@@ -127,3 +127,22 @@ class DirectoryContract(StoreFixture):
             self.assertEqual(await directory.find_account(address), added)
             self.assertTrue(await directory.remove_account(address))
         self.assertEqual(await directory.accounts(), [self.alice])
+
+    async def test_a_version_that_is_known_changes_with_every_answer(self):
+        directory = self.store.directory
+        changes = (
+            lambda: directory.add_domain("new.example"),
+            lambda: directory.add_account(BOB, "{PLAIN}other"),
+            lambda: directory.set_password(BOB, "{PLAIN}third"),
+            lambda: directory.set_alias("team@example.org", [ALICE]),
+            lambda: directory.set_alias("team@example.org", [BOB]),
+            lambda: directory.remove_alias("team@example.org"),
+            lambda: directory.remove_account(BOB),
+            lambda: directory.remove_domain("new.example"),
+        )
+        versions = [directory.version()]
+        for change in changes:
+            await change()
+            versions.append(directory.version())
+        if versions != [None] * len(versions):
+            self.assertEqual(len(set(versions)), len(versions), versions)

@@ -14,7 +14,13 @@ from mailhub.errors import (
     UnknownRecipient,
 )
 from mailhub.mail.address import Address, parse_mailbox
-from mailhub.routing.router import MAX_ADDRESSES, MAX_DEPTH, Outcome, Router
+from mailhub.routing.router import (
+    MAX_ADDRESSES,
+    MAX_DECISIONS,
+    MAX_DEPTH,
+    Outcome,
+    Router,
+)
 from mailhub.store.memory import MemoryStore
 
 
@@ -226,3 +232,41 @@ class AliasLoopTests(RouterTestCase):
                 targets = [f"b{level + 1}x{n}@example.org" for n in range(10)]
                 await self.alias(f"b{level}x{number}@example.org", *targets)
         await self.check("b1x0@example.org", Outcome.UNKNOWN)
+
+
+class RememberedDecisionTests(RouterTestCase):
+    """Decisions stand until the directory's version is another."""
+
+    async def setUp(self):
+        await super().setUp()
+        self.directory.version = lambda: self.version
+        self.version = 1
+
+    async def test_a_decision_stands_while_the_version_does(self):
+        first = await self.decide("ann@example.org")
+        await self.directory.remove_account("ann@example.org")
+        self.assertIs(await self.decide("ann@example.org"), first)
+        self.version = 2
+        await self.check("ann@example.org", Outcome.UNKNOWN)
+
+    async def test_a_change_during_a_decision_is_not_missed(self):
+        find_account = self.directory.find_account
+
+        async def find_and_change(address):
+            found = await find_account(address)
+            if found is not None:
+                self.directory.find_account = find_account
+                await self.directory.remove_account(address)
+                self.version = 2
+                await self.decide("bob@example.org")
+            return found
+
+        self.directory.find_account = find_and_change
+        await self.check("ann@example.org", Outcome.LOCAL, "ann@example.org")
+        await self.check("ann@example.org", Outcome.UNKNOWN)
+
+    async def test_as_many_as_allowed_are_kept(self):
+        for number in range(MAX_DECISIONS + 1):
+            await self.decide(Address(f"nobody{number}", "example.org"))
+        await self.directory.add_account("nobody0@example.org", "")
+        await self.check("nobody0@example.org", Outcome.LOCAL, "nobody0@example.org")

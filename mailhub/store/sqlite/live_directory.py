@@ -59,6 +59,9 @@ class LiveDirectory:
 
         return self._access().change(change)
 
+    def version(self) -> int:
+        return self._access().directory_version()
+
     async def is_local_domain(self, domain: str) -> bool:
         return self._known("domain", domain, Directory.is_local_domain)
 
