@@ -9,14 +9,18 @@ has to find, made on purpose.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
 
+from twisted.internet.defer import ensureDeferred
 from twisted.scripts.twistd import run
 
+from mailhub.interfaces import IContent
+from mailhub.mail.account import Delivery
+from mailhub.store.content import BytesContent, octets_of
 from mailhub.store.sqlite import durable
-from mailhub.store.sqlite.change import Change
-from mailhub.store.sqlite.writer import Writer
+from mailhub.store.sqlite.store import SQLiteStore
 
 #: Seconds between a premature answer and its commit.
 HASTE = 0.05
@@ -46,20 +50,17 @@ def without_name_flush() -> None:
 
 def without_order() -> None:
     """The answer goes out a moment before the commit."""
+    deliver = SQLiteStore.deliver
 
-    def commit_late(writer: Writer, group: list) -> set:
-        touched = set()
-        writer._begin()
-        for work in group:
-            change = Change(writer._connection, writer._files, writer._now())
-            writer._make(work, change)
-            touched |= change.touched
-        writer._reactor.callFromThread(writer._finish, group, touched)
-        time.sleep(HASTE)
-        writer._connection.execute("commit")
-        return set()
+    async def deliver_late(store: SQLiteStore, delivery: Delivery) -> None:
+        content = BytesContent(await octets_of(cast(IContent, delivery.content)))
+        late = replace(delivery, content=content)
+        from twisted.internet import reactor  # twistd has chosen one by now
 
-    Writer._commit = commit_late
+        reactor.callLater(HASTE, lambda: ensureDeferred(deliver(store, late)))
+
+    # mypy takes a method for something that cannot be replaced.
+    SQLiteStore.deliver = deliver_late  # type: ignore[method-assign]
 
 
 PRECAUTIONS: dict[str, Callable[[], None]] = {

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,7 +34,7 @@ host_name = "mx.example.org"
 [listen]
 smtp = ["127.0.0.1:{ports.smtp}"]
 imap = ["127.0.0.1:{ports.imap}"]
-submission = []
+submission = ["127.0.0.1:{ports.submission}"]
 submissions = []
 lmtp = []
 pop3 = []
@@ -49,14 +49,18 @@ class Ports:
 
     smtp: int
     imap: int
+    submission: int
 
 
 def free_ports() -> Ports:
     """Ports that nobody listens on now."""
-    with socket.socket() as one, socket.socket() as two:
-        one.bind((HOST, 0))
-        two.bind((HOST, 0))
-        return Ports(one.getsockname()[1], two.getsockname()[1])
+    sockets = [socket.socket() for _ in fields(Ports)]
+    for each in sockets:
+        each.bind((HOST, 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return Ports(*ports)
 
 
 class Subject:
@@ -111,7 +115,7 @@ class Subject:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self._environment(), cwd=self.folder,
             )
-        for port in (self.ports.smtp, self.ports.imap):
+        for port in astuple(self.ports):
             self._wait_for(port)
         self._pid = self._process.pid if trace is None else child_of(self._process.pid)
         return time.monotonic() - began
