@@ -21,7 +21,7 @@ Floors, from the top; a module imports only from floors below its own
     3  store  auth  policy  net     backends, login, checks, connections
     2  interfaces                   the seams
     1  smtp  imap  pop3             pure: syntax, session state, replies
-    0  mail  errors                 pure values and formats
+    0  mail  errors  counting       pure values and formats
 
 ``testing`` stands on top, so that a test's server is put together by the same code
 as everybody's.
