@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, cast
 
 from twisted.cred.error import LoginFailed
@@ -111,7 +112,9 @@ class IMAPConnection(TurnTaking):
         if not command.states & session.state:
             self._answer_bad(responses.WRONG_STATE)
             return
+        started = perf_counter()
         status = await self._perform(command, scanner)
+        self.factory.tally.took(command.name, perf_counter() - started)
         if not status:
             return
         if session.state is State.SELECTED:
@@ -156,6 +159,7 @@ class IMAPConnection(TurnTaking):
         except (OutOfStep, InputBeforeTLS):
             raise
         except Exception:
+            self.factory.tally.faults += 1
             self.log.failure(
                 "{command} of {peer} failed",
                 command=command.name.decode("ascii"), peer=self.peer.host,
@@ -257,14 +261,19 @@ class IMAPConnection(TurnTaking):
             or (factory.trusts_loopback and self.peer.is_loopback)
         )
 
-    async def log_in(self, username: bytes, password: bytes) -> None:
+    async def log_in(
+        self, username: bytes, password: bytes, mechanism: str = "LOGIN"
+    ) -> None:
         """Ask the portal for the account.
 
+        :param mechanism: how the client logs in, to be counted.
         :raises AuthenticationFailed: and other kinds of ``MailError``.
         """
         credentials = PasswordLogin(username, password, self.peer)
         try:
-            account: Account = await self.login(credentials, IMailAccount)
+            account: Account = await self.login(
+                credentials, IMailAccount, mechanism
+            )
         except MailError:
             raise
         except LoginFailed:
@@ -282,7 +291,7 @@ class IMAPConnection(TurnTaking):
         while isinstance(step, Challenge):
             self.send(b"+ %b\r\n" % encode_base64(step.data))
             step = exchange.next(decode_response(await self.next_line()))
-        await self.log_in(step.username, step.password)
+        await self.log_in(step.username, step.password, mechanism.decode("ascii"))
 
     # Messages and mailboxes.
 

@@ -213,6 +213,7 @@ class Connection(Protocol):
         handle = self.transport.getHandle()  # type: ignore[union-attr]
         version = handle.get_protocol_version_name()
         self.is_secure = True
+        self.factory.tally.handshakes += 1
         self.peer = replace(self.peer, tls=version)
         if self._conversation is None and not self._ended:
             self._begin()
@@ -220,18 +221,29 @@ class Connection(Protocol):
     # Login.
 
     async def login(
-        self, credentials: ICredentials, interface: type[Interface]
+        self,
+        credentials: ICredentials,
+        interface: type[Interface],
+        mechanism: str = "",
     ) -> Any:
         """The avatar for *credentials*, from the factory's portal.
 
         It is logged out when the conversation ends.
 
+        :param mechanism: how the client logs in, to be counted; empty where nobody
+            logs in by name.
         :raises twisted.cred.error.UnauthorizedLogin: and what the portal's
             checkers raise besides.
         """
-        _, avatar, logout = await self.factory.portal.login(
-            credentials, self.peer, interface
-        )
+        tally = self.factory.tally
+        try:
+            _, avatar, logout = await self.factory.portal.login(
+                credentials, self.peer, interface
+            )
+        except Exception as error:
+            tally.logged_in(mechanism, error)
+            raise
+        tally.logged_in(mechanism)
         if self._ended:
             logout()
             raise Disconnected
@@ -254,6 +266,7 @@ class Connection(Protocol):
             self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)  # type: ignore[attr-defined]
         if not self.factory.admit(self):
+            self._stop = Ending.CROWDED
             self._conclude(Ending.CROWDED)
         elif self.factory.implicit_tls:
             self.deadline = self._now() + self.factory.limits.handshake
@@ -458,6 +471,8 @@ class Connection(Protocol):
         """Free everything, once."""
         if self._ended:
             return
+        if self._is_handshaking and self._stop is not Ending.CROWDED:
+            self.factory.tally.broken_handshakes += 1
         self._ended = True
         self._running = False
         self._waiting = None

@@ -19,6 +19,7 @@ from ..mail.envelope import Peer
 from .connection import Connection, Ending
 from .limits import Limits
 from .spool import Spool
+from .tally import Tally
 
 #: Seconds that dropped connections have to be gone in when the server stops.  Work
 #: of ours that takes longer (an application's avatar may never answer) is left.
@@ -52,6 +53,8 @@ class ConnectionFactory(Factory):
         factory (:func:`mailhub.net.listen.wrap_tls`).
     :param spool: makes an ``ISpool`` for a message that arrives.
     :param clock: ``IReactorTime``; the transports' own reactor unless given.
+    :ivar connections: those that are open.
+    :ivar tally: what they have done so far.
     """
 
     log = Logger()
@@ -79,6 +82,7 @@ class ConnectionFactory(Factory):
         self.spool = spool
         self._clock = clock
         self.connections: set[Connection] = set()
+        self.tally = Tally()
         self._networks: Counter[str] = Counter()
         self._sweep: LoopingCall | None = None
         self._closing = False
@@ -113,13 +117,25 @@ class ConnectionFactory(Factory):
         if self._sweep is None:
             self._start_sweep()
         self.connections.add(connection)
-        if self._closing or len(self.connections) > self.limits.connections:
-            return False
+        self.tally.accepted += 1
+        exceeded = self._exceeded_by(connection)
+        if exceeded:
+            self.tally.turned_away[exceeded] += 1
+        return not exceeded
+
+    def _exceeded_by(self, connection: Connection) -> str:
+        """What has no room for *connection*, in a word."""
+        if self._closing:
+            return "drain"
+        if len(self.connections) > self.limits.connections:
+            return "connections"
         if connection.peer.is_loopback:
-            return True
+            return ""
         network = network_of(connection.peer.host)
         self._networks[network] += 1
-        return self._networks[network] <= self.limits.connections_per_address
+        if self._networks[network] > self.limits.connections_per_address:
+            return "connections_per_address"
+        return ""
 
     def forget(self, connection: Connection) -> None:
         """*connection* is closed."""

@@ -12,6 +12,7 @@ name and a password.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 from twisted.cred.error import LoginFailed
@@ -92,10 +93,18 @@ class POP3Connection(TurnTaking):
             return session.count_error(replies.UNKNOWN_COMMAND, unknown=True)
         if session.state not in command.states:
             return session.count_error(_MISPLACED[session.state])
+        started = perf_counter()
+        try:
+            return await self._perform(command, verb, argument)
+        finally:
+            self.factory.tally.took(verb, perf_counter() - started)
+
+    async def _perform(self, command: Command, verb: bytes, argument: bytes) -> bytes:
+        """The reply to *command*; a bug in it costs this one command."""
         try:
             return await command.perform(self, argument)
         except SyntaxFault as error:
-            return session.count_error(replies.reply_for(error))
+            return self.session.count_error(replies.reply_for(error))
         except LocalFault as error:
             self.log.error(
                 "{verb} of {peer} failed: {error}",
@@ -105,6 +114,7 @@ class POP3Connection(TurnTaking):
         except MailError as error:
             return self._reply_for(error)
         except Exception:
+            self.factory.tally.faults += 1
             self.log.failure(
                 "{verb} of {peer} failed", verb=verb.decode(), peer=self.peer.host
             )
@@ -161,13 +171,18 @@ class POP3Connection(TurnTaking):
             except (LineTooLong, BareNewline):
                 raise SyntaxFault("a malformed line in an exchange") from None
             step = exchange.next(decode_response(line))
-        await self.log_in(step.username, step.password)
+        await self.log_in(step.username, step.password, mechanism.decode("ascii"))
 
-    async def log_in(self, name: bytes, password: bytes) -> None:
-        """Get the avatar, and its INBOX for this session alone."""
+    async def log_in(
+        self, name: bytes, password: bytes, mechanism: str = "USER"
+    ) -> None:
+        """Get the avatar, and its INBOX for this session alone.
+
+        :param mechanism: how the client logs in, to be counted.
+        """
         credentials = PasswordLogin(name, password, self.peer)
         try:
-            account = await self.login(credentials, IMailAccount)
+            account = await self.login(credentials, IMailAccount, mechanism)
         except MailError:
             raise
         except LoginFailed as error:

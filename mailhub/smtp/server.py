@@ -199,14 +199,14 @@ class SMTPConnection(Connection):
             return replies.BARE_NEWLINE
         except AuthenticationFailed as error:
             return self.session.failed_login(reply_for(error))
-        return await self._log_in(step)
+        return await self._log_in(step, mechanism.decode("ascii"))
 
-    async def _log_in(self, step: Step) -> Reply:
+    async def _log_in(self, step: Step, mechanism: str) -> Reply:
         assert not isinstance(step, Challenge)
         name = step.username.decode("utf-8", "replace").lower()
         credentials = PasswordLogin(step.username, step.password, self.peer)
         try:
-            self._avatar = await self.login(credentials, ISubmission)
+            self._avatar = await self.login(credentials, ISubmission, mechanism)
         except (LoginFailed, AuthenticationFailed) as error:
             self.log.info(
                 "{peer}: login of {user!r} failed: {error}",
@@ -280,7 +280,10 @@ class SMTPConnection(Connection):
         return int(self.factory.wall_clock())
 
     def taken(self, envelope: Envelope, size: int) -> None:
-        """Log that a message was taken."""
+        """Count and log a message that was taken."""
+        tally = self.factory.tally
+        tally.messages += 1
+        tally.octets += size
         self.log.info(
             "{id}: {size} octets from {sender} for {count} taken",
             id=envelope.id,
@@ -290,7 +293,8 @@ class SMTPConnection(Connection):
         )
 
     def refused(self, verb: bytes, error: MailError) -> None:
-        """Log why a command was refused; a fault of ours so that it is seen."""
+        """Count and log a refused command; a fault of ours so that it is seen."""
+        self.factory.tally.refused(verb, error)
         ours = isinstance(error, LocalFault)
         self.log.emit(
             LogLevel.error if ours else LogLevel.info,
@@ -301,7 +305,8 @@ class SMTPConnection(Connection):
         )
 
     def report_fault(self) -> None:
-        """Log the exception that is being dealt with."""
+        """Count and log the exception that is being dealt with."""
+        self.factory.tally.faults += 1
         self.log.failure("a command of {peer} failed", peer=self.peer.host)
 
 
