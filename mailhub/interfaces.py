@@ -148,6 +148,22 @@ class IMailStore(Interface):
         """-> ``ISpool`` on the store's own volume."""
 
 
+class IMeasuredStore(Interface):
+    """What an ``IMailStore`` may provide besides: it tells how it works."""
+
+    path = Attribute("str: a directory on the volume that it writes to.")
+    measures = Attribute(":class:`mailhub.store.measures.Measures`")
+
+    def log_octets():
+        """Octets of the write-ahead log on the disk."""
+
+    def probe():
+        """Coroutine.  Make something durable, unless that was done just now.
+
+        :raises mailhub.errors.LocalFault: nothing can be stored now.
+        """
+
+
 class IMailAccount(Interface):
     """The avatar of IMAP and POP3: one account's mailboxes.
 

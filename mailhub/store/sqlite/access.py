@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -96,6 +97,8 @@ class Access:
             self.watchers, version=self._version, modseqs=self._modseqs, clock=reactor
         )
         opened.callback(self._poll.stop)
+        upkeep = Upkeep(self.files, self._now)
+        self.measures = upkeep.measures
         self.recents = Recents(self.change, reactor)
         self._writer = Writer(
             lambda: schema.connect(workplace.database),
@@ -104,7 +107,7 @@ class Access:
             now=self._now,
             committed=self.watchers.fire,
             announce=announcer.announce,
-            upkeep=Upkeep(self.files, self._now),
+            upkeep=upkeep,
         )
         self._writer.start()
 
@@ -150,6 +153,13 @@ class Access:
                 yield connection
             finally:
                 connection.execute("rollback")
+
+    def log_octets(self) -> int:
+        """Octets of the write-ahead log; it keeps its size when it is emptied."""
+        try:
+            return os.stat(f"{self.workplace.database}-wal").st_size
+        except FileNotFoundError:
+            return 0
 
     def _version(self) -> int:
         with storage_faults():

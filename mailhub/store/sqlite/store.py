@@ -9,15 +9,21 @@ from typing import Any, cast
 from zope.interface import implementer
 
 from ...errors import LocalFault, UnknownRecipient
-from ...interfaces import IContent, IMailStore, ISpool
+from ...interfaces import IContent, IMailStore, IMeasuredStore, ISpool
 from ...mail.account import Delivery
+from ..measures import Measures
 from .access import Access
 from .account import SQLiteAccount
+from .change import leave_a_mark
 from .delivering import Delivering
 from .live_directory import LiveDirectory
 
+#: Seconds that a commit proves for that more can be stored: who asks often should
+#: not keep the disk busy.
+PROOF_SECONDS = 5.0
 
-@implementer(IMailStore)
+
+@implementer(IMailStore, IMeasuredStore)
 class SQLiteStore:
     """``IMailStore`` in one data directory; processes may share it.
 
@@ -26,6 +32,7 @@ class SQLiteStore:
         ``IReactorFDSet``.
     :param spool: makes an ``ISpool`` whose files lie in the directory it is given.
     :param now: seconds since the epoch.
+    :ivar path: the data directory.
     """
 
     def __init__(
@@ -37,7 +44,7 @@ class SQLiteStore:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.directory = LiveDirectory(lambda: self._access)
-        self._path = path
+        self.path = path
         self._reactor = reactor
         self._spool = spool
         self._now = now
@@ -54,7 +61,7 @@ class SQLiteStore:
         :raises NotPermitted: this program cannot serve the store; says why.
         :raises LocalFault: it cannot be opened now.
         """
-        self._opened = Access(self._path, self._reactor, self._now)
+        self._opened = Access(self.path, self._reactor, self._now)
 
     async def stop(self) -> None:
         """Finish what was begun, then close.  Twice is harmless."""
@@ -87,3 +94,18 @@ class SQLiteStore:
     def spool(self) -> ISpool:
         """A message that arrives; large ones lie on the store's volume."""
         return self._spool(self._access.workplace.temporary)
+
+    @property
+    def measures(self) -> Measures:
+        """What has been done since it was opened."""
+        return self._access.measures
+
+    def log_octets(self) -> int:
+        """See :meth:`mailhub.interfaces.IMeasuredStore.log_octets`."""
+        return self._access.log_octets()
+
+    async def probe(self) -> None:
+        """See :meth:`mailhub.interfaces.IMeasuredStore.probe`."""
+        access = self._access
+        if not access.measures.worked_within(PROOF_SECONDS, time.monotonic()):
+            await access.change(leave_a_mark)

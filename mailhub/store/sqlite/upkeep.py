@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 
+from ..measures import Measures
 from . import purge
 from .change import Change
 from .files import BlobFiles
@@ -34,6 +35,7 @@ class Upkeep:
     :param now: seconds since the epoch.
     :ivar written: octets of content put into the log since the last checkpoint.
     :ivar patience: seconds to wait for work before the next :meth:`run`.
+    :ivar measures: where checkpoints are counted.
     """
 
     def __init__(self, files: BlobFiles, now: Callable[[], float]) -> None:
@@ -43,6 +45,7 @@ class Upkeep:
         self._unswept = 256
         self.written = 0
         self.patience = _PAUSE
+        self.measures = Measures()
 
     def configure(self, connection: sqlite3.Connection) -> None:
         """Set what the writer's connection needs."""
@@ -80,7 +83,9 @@ class Upkeep:
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         # Waits for nobody; what a reader still needs stays for the next time.
+        began = time.monotonic()
         connection.execute("pragma wal_checkpoint(passive)").fetchall()
+        self.measures.checkpoints.add(time.monotonic() - began)
         self.written = 0
 
     def _tidy(self, connection: sqlite3.Connection) -> bool:

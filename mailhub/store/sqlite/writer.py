@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ...errors import LocalFault, MailError
+from ..measures import Measures
 from .change import Change, Key
 from .files import BlobFiles
 from .schema import BUSY_SECONDS, storage_faults
@@ -104,6 +105,7 @@ class Writer:
         mailboxes, before those who made the changes hear of it.
     :param announce: called in the thread after such a commit.
     :param upkeep: what the thread does when there is time.
+    :ivar measures: what the thread has done so far.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Writer:
         self._committed = committed
         self._announce = announce
         self._upkeep = upkeep
+        self.measures: Measures = upkeep.measures
         self._gathered: list[Work] = []
         self._queue: SimpleQueue[list[Work] | None] = SimpleQueue()
         # These belong to the thread.
@@ -238,10 +241,14 @@ class Writer:
     def _perform(self, group: list[Work]) -> None:
         ready = [work for work in group if self._prepared(work)]
         touched: set[Key] = set()
+        began = time.monotonic()
         try:
             with storage_faults():
                 touched = self._commit(ready)
+            made = sum(work.fault is None for work in ready)
+            self.measures.committed(made, began, time.monotonic())
         except Exception as error:
+            self.measures.failed_at(time.monotonic())
             if self._complaints.is_due():
                 log.error("changes cannot be stored: {error}", error=error)
             for work in ready:
