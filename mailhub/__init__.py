@@ -15,9 +15,9 @@ Floors, from the top; a module imports only from floors below its own
     8  processes                    the master and its workers
     7  cli                          the mailhub command
     6  service                      composes everything
-    5  config  */server.py          settings; the Twisted half of each protocol
+    5  */server.py                  the Twisted half of each protocol
     5  admin  observing             the administration socket; metrics, health, logs
-    4  routing                      where mail goes
+    4  routing  config              where mail goes; settings
     3  store  auth  policy  net     backends, login, checks, connections
     2  interfaces                   the seams
     1  smtp  imap  pop3             pure: syntax, session state, replies

@@ -30,6 +30,7 @@ from .config.kinds import Endpoint
 from .config.listening import Bound, bind_all
 from .config.settings import Config
 from .config.text import announcement
+from .counting import Histogram
 from .errors import MailError
 from .imap.server import IMAPFactory
 from .net.certificates import Identity
@@ -37,6 +38,7 @@ from .net.factory import ConnectionFactory
 from .net.listen import wrap_tls
 from .net.server_tls import CertificateStore
 from .net.spool import Spool
+from .observing.lag import ReactorLag
 from .pop3.server import POP3Factory
 from .routing.router import Router
 from .routing.submission import InboundSubmission, UserSubmission
@@ -132,6 +134,7 @@ class MailService(MultiService):
     :param portal: where all protocols log in.
     :ivar factories: by service, once it has started.
     :ivar started: a ``Deferred`` that fires when all services listen.
+    :ivar is_draining: whether it is about to stop.
     """
 
     log = Logger()
@@ -150,6 +153,7 @@ class MailService(MultiService):
         self.portal = portal
         self.factories: dict[str, ConnectionFactory] = {}
         self.started: Deferred[None] = Deferred()
+        self.is_draining = False
         self._workers = workers
         self._reactor = reactor
         self._certificates: CertificateStore | None = None
@@ -157,6 +161,8 @@ class MailService(MultiService):
         self._ports: list[IListeningPort] = []
         self._reloading = LoopingCall(self.reload)
         self._reloading.clock = reactor
+        self._lag = ReactorLag(reactor)
+        self._lag.setServiceParent(self)
 
     def addresses(self) -> dict[str, tuple[str, int]]:
         """The first IP address and port of each service that listens on one."""
@@ -169,6 +175,22 @@ class MailService(MultiService):
     def endpoints(self) -> list[tuple[str, Endpoint]]:
         """Everything that is bound, with the ports that the system has chosen."""
         return [(bound.service, bound.endpoint) for bound in self._bound]
+
+    @property
+    def lag(self) -> Histogram:
+        """How late timers fired."""
+        return self._lag.histogram
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the certificate in use ends."""
+        store = self._certificates
+        return None if store is None else store.identity.expires
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether all services accept connections."""
+        return bool(self._bound) and len(self._ports) == len(self._bound)
 
     def privilegedStartService(self) -> None:
         """Bind all addresses, which may need rights that are given up next.
@@ -185,6 +207,7 @@ class MailService(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """Let sessions finish what they do, then close everything."""
+        self.is_draining = True
         return Deferred.fromCoroutine(self._stop())
 
     def reload(self) -> None:
