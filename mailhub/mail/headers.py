@@ -79,32 +79,33 @@ class Fields:
     """The fields of a header, in order; names are compared in lower case.
 
     :param header: the octets up to the body.
+    :ivar raw: the first value of each name as it stands, folded and with blanks.
     """
 
-    __slots__ = ("_first", "_names", "_values")
+    __slots__ = ("_names", "_values", "raw")
 
     def __init__(self, header: bytes) -> None:
         pieces = _FIELD_START.split(b"\n" + header[:MAX_HEADER], MAX_FIELDS)
         self._names = [name.lower() for name in pieces[1::2]]
         self._values = pieces[2::2]
-        self._first: dict[bytes, bytes] = dict(
+        self.raw: dict[bytes, bytes] = dict(
             zip(reversed(self._names), reversed(self._values), strict=True)
         )
 
     def first(self, name: bytes) -> bytes | None:
         """The unfolded value of the first field *name* (lower case)."""
-        value = self._first.get(name)
+        value = self.raw.get(name)
         return None if value is None else unfold(value)
 
     def all(self, name: bytes) -> list[bytes]:
         """The unfolded values of every field *name* (lower case), in order."""
-        if name not in self._first:
+        if name not in self.raw:
             return []
         return [value for other, value in self if other == name]
 
     def joined(self, name: bytes) -> bytes:
         """The values of every field *name* as one list, with commas between."""
-        value = self._first.get(name)
+        value = self.raw.get(name)
         if value is None:
             return b""
         if self._names.count(name) == 1:
@@ -112,7 +113,7 @@ class Fields:
         return b", ".join(self.all(name))[:MAX_FIELD]
 
     def __contains__(self, name: bytes) -> bool:
-        return name in self._first
+        return name in self.raw
 
     def __len__(self) -> int:
         return len(self._names)

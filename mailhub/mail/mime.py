@@ -117,7 +117,38 @@ def parse(content: Octets, prefix: bytes = b"") -> Part:
     :param prefix: header lines, each with its line end, that stand before the
         content's own header; they count for the offsets.
     """
-    return _Parser(content, len(prefix)).parse(prefix)
+    body_start = header_end(content)
+    fields = Fields(prefix + bytes(content[:body_start]))
+    return parse_body(content, len(prefix), body_start, fields)
+
+
+def parse_body(content: Octets, shift: int, body_start: int, fields: Fields) -> Part:
+    """The tree of a message whose header has been read.
+
+    :param shift: octets before *content* that count for the offsets.
+    :param body_start: where its body starts in *content*.
+    """
+    return _Parser(content, shift).parse(body_start, fields)
+
+
+def read_media(fields: Fields) -> tuple[bytes, bytes, Parameters, bytes]:
+    """-> type, subtype, parameters and encoding, all but values in lower case"""
+    value = fields.first(b"content-type")
+    media = (b"text", b"plain", ()) if value is None else parse_media_type(value)
+    encoding = fields.first(b"content-transfer-encoding")
+    if not encoding:
+        return *media, b"7bit"
+    word, _ = parse_parameters(encoding)
+    return *media, word if _TOKEN.fullmatch(word) else b"binary"
+
+
+def charset_of(kind: bytes, parameters: Parameters) -> str:
+    """The charset that a text declares, or ``""``."""
+    if kind == b"text":
+        value = raw_parameter(parameters, b"charset")
+        if _TOKEN.fullmatch(value):
+            return value.decode("ascii")
+    return ""
 
 
 class _Node:
@@ -140,21 +171,13 @@ class _Node:
         self.fields = _NO_FIELDS
         self.children: list[_Node] = []
 
-    def read_header(self, header: bytes, in_digest: bool = False) -> None:
-        """Learn the type from the header, whose end is known."""
-        fields = self.fields = Fields(header)
-        value = fields.first(b"content-type")
-        if value is not None:
-            self.type, self.subtype, self.parameters = parse_media_type(value)
-        elif in_digest:
+    def learn(self, fields: Fields, in_digest: bool = False) -> None:
+        """Learn the type from the header's fields."""
+        self.fields = fields
+        self.type, self.subtype, self.parameters, self.encoding = read_media(fields)
+        if in_digest and b"content-type" not in fields:
             # RFC 2046, section 5.1.5.
             self.type, self.subtype = b"message", b"rfc822"
-        else:
-            self.type, self.subtype = b"text", b"plain"
-        encoding = fields.first(b"content-transfer-encoding")
-        if encoding:
-            word, _ = parse_parameters(encoding)
-            self.encoding = word if _TOKEN.fullmatch(word) else b"binary"
 
     def make_opaque(self) -> None:
         """Forget that the part may have parts inside."""
@@ -163,14 +186,10 @@ class _Node:
 
     def freeze(self, shift: int) -> Part:
         """The part, after its children were frozen."""
-        charset = ""
-        if self.type == b"text":
-            value = raw_parameter(self.parameters, b"charset")
-            if _TOKEN.fullmatch(value):
-                charset = value.decode("ascii")
         return Part(
             self.start + shift, self.body_start + shift, self.stop + shift, self.lines,
-            self.type, self.subtype, charset, self.encoding,
+            self.type, self.subtype, charset_of(self.type, self.parameters),
+            self.encoding,
             tuple([child.part for child in self.children]),
             self.parameters, self.fields,
         )
@@ -190,12 +209,11 @@ class _Parser:
         allowance = max(SEARCHES_OF_MESSAGE * len(content), MIN_SEARCHED)
         self._search = DelimiterSearch(content, allowance)
 
-    def parse(self, prefix: bytes) -> Part:
+    def parse(self, body_start: int, fields: Fields) -> Part:
         content, shift = self._content, self._shift
-        root = _Node(0, len(content), 1)
-        root.body_start = header_end(content)
-        root.read_header(prefix + bytes(content[: root.body_start]))
-        root.start = -shift
+        root = _Node(-shift, len(content), 1)
+        root.body_start = body_start
+        root.learn(fields)
         nodes = [root]
         # Grows while it is walked: parents always come before their children.
         for node in nodes:
@@ -274,7 +292,7 @@ class _Parser:
         if self._headers_left >= 0:
             node.body_start = body_start
             in_digest = in_multipart and parent.subtype == b"digest"
-            node.read_header(bytes(content[start:body_start]), in_digest)
+            node.learn(Fields(bytes(content[start:body_start])), in_digest)
         return node
 
     def _count_lines(self, nodes: list[_Node]) -> None:
@@ -303,12 +321,20 @@ class _Parser:
             node.lines = lines_before[node.stop] - lines_before[node.body_start]
 
 
+#: A part of a tree as :func:`dump` writes it: start, body_start, stop, lines and the
+#: number of parts; then type, subtype, charset and encoding.
+DUMPED_SPAN = b"%d %d %d %d %d %b"
+DUMPED_MEDIA = b"%b %b %b %b"
+
+
 def dump(tree: Part) -> bytes:
     """A message's tree (of :func:`parse`) in few octets: what sections need."""
     return b"\n".join([
-        b"%d %d %d %d %d %b %b %b %b" % (
+        DUMPED_SPAN % (
             part.start, part.body_start, part.stop, part.lines, len(part.parts),
-            part.type, part.subtype, part.charset.encode(), part.encoding,
+            DUMPED_MEDIA % (
+                part.type, part.subtype, part.charset.encode(), part.encoding
+            ),
         )
         for part in tree.parts[0].walk()
     ])

@@ -13,17 +13,26 @@ from functools import lru_cache
 
 from .addresslist import GroupEnd, GroupStart, Listed, Mailbox, parse_address_list
 from .dates import parse_day
-from .headers import Fields, Octets
-from .mime import Part, dump, parse
+from .headers import Fields, Octets, header_end, unfold
+from .mime import (
+    DUMPED_MEDIA,
+    DUMPED_SPAN,
+    Part,
+    charset_of,
+    dump,
+    parse_body,
+    read_media,
+)
 from .parameters import Parameters, parse_parameters, raw_parameter
+from .scan import count_lines
 
 #: Longer strings are sent as literals.
 MAX_QUOTED = 1000
 #: Octets of address fields that are read, of all messages inside a message
 #: (attack: thousands of them, each with a list of nonsense).
 MAX_INNER_ADDRESSES = 256 * 1024
-#: Address fields up to this length are remembered: people write to the same
-#: people.
+#: Address fields up to this length are remembered, as people write to the same
+#: people; likewise all that describes a body, which programs write alike.
 _MAX_CACHED = 200
 
 _QUOTABLE = bytes(code for code in range(1, 128) if code not in b'\r\n"\\')
@@ -32,6 +41,14 @@ _NOT_IN_QUOTES = re.compile(rb"[\0\r\n\x80-\xff]")
 _LANGUAGES = re.compile(rb"[^\s,;()\"]+")
 _NO_FIELDS = Fields(b"")
 _ADDRESS_FIELDS = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
+_TEXT_FIELDS = (b"subject", b"in-reply-to", b"message-id")
+#: The fields that a body's description is made of.
+_BODY_FIELDS = (
+    b"content-type", b"content-transfer-encoding", b"content-id",
+    b"content-description", b"content-md5", b"content-disposition",
+    b"content-language", b"content-location",
+)
+_COMPOSITE = frozenset((b"multipart", b"message"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +74,98 @@ def summarise(prefix: bytes, content: Octets) -> Summary:
 
     :param prefix: header lines that the server puts on top, CRLF-ended.
     """
-    tree = parse(content, prefix)
-    message = tree.parts[0]
-    fields = message.fields or _NO_FIELDS
-    structure, body = _Description().describe(message)
+    body_start = header_end(content)
+    header = prefix + bytes(content[:body_start])
+    fields = Fields(header)
+    outline = _outline_of(fields)
+    if outline is None:
+        tree = parse_body(content, len(prefix), body_start, fields)
+        structure, body = _Description().describe(tree.parts[0])
+        parts = dump(tree)
+    else:
+        structure, body, parts = outline.fill(content, len(prefix), body_start)
     date = fields.first(b"date")
     return Summary(
         _envelope(fields, date),
         structure,
         body,
-        prefix + bytes(content[: message.body_start - len(prefix)]),
-        dump(tree),
+        header,
+        parts,
         None if date is None else parse_day(date),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """A body without parts, but for its size.
+
+    :ivar start: BODYSTRUCTURE and BODY up to the size.
+    :ivar end: BODYSTRUCTURE from behind the size, or the lines of a text.
+    :ivar media: as :func:`mailhub.mail.mime.dump` writes it.
+    """
+
+    start: bytes
+    end: bytes
+    media: bytes
+    is_text: bool
+
+    def fill(
+        self, content: Octets, shift: int, body_start: int
+    ) -> tuple[bytes, bytes, bytes]:
+        """BODYSTRUCTURE, BODY and the tree of a message with such a body."""
+        stop = len(content)
+        start = b"%b %d" % (self.start, stop - body_start)
+        lines = 0
+        if self.is_text:
+            lines = count_lines(content, body_start, stop)
+            start = b"%b %d" % (start, lines)
+        span = 0, body_start + shift, stop + shift, lines, 0
+        return start + self.end, start + b")", DUMPED_SPAN % (*span, self.media)
+
+
+def _outline_of(fields: Fields) -> _Outline | None:
+    """The outline of a message's body; ``None`` if it may have parts."""
+    raw = tuple(map(fields.raw.get, _BODY_FIELDS))
+    if sum([len(value) for value in raw if value]) > _MAX_CACHED:
+        return _make_outline(raw)
+    return _cached_outline(raw)
+
+
+def _make_outline(raw: tuple[bytes | None, ...]) -> _Outline | None:
+    header = b"\n".join([
+        name + b":" + unfold(value)
+        for name, value in zip(_BODY_FIELDS, raw, strict=True) if value is not None
+    ])
+    fields = Fields(header)
+    kind, subtype, parameters, encoding = read_media(fields)
+    if kind in _COMPOSITE:
+        return None
+    charset = charset_of(kind, parameters).encode()
+    start, end = _frame(kind, subtype, parameters, encoding, fields)
+    media = DUMPED_MEDIA % (kind, subtype, charset, encoding)
+    return _Outline(start, end, media, kind == b"text")
+
+
+_cached_outline = lru_cache(maxsize=1024)(_make_outline)
+
+
+def _frame(
+    kind: bytes, subtype: bytes, parameters: Parameters, encoding: bytes, fields: Fields
+) -> tuple[bytes, bytes]:
+    """The description of a part before its size, and behind size and lines."""
+    if kind == b"text" and not raw_parameter(parameters, b"charset"):
+        # RFC 2046, section 4.1.2.
+        parameters += ((b"charset", b"us-ascii"),)
+    start = b"(%b %b %b %b %b %b" % (
+        _string(kind),
+        _string(subtype),
+        _parameters(parameters),
+        _nstring(fields.first(b"content-id")),
+        _nstring(fields.first(b"content-description")),
+        _string(encoding),
+    )
+    md5 = _nstring(fields.first(b"content-md5"))
+    return start, b" %b %b)" % (md5, _extension(fields))
 
 
 class _Description:
@@ -101,29 +197,20 @@ class _Description:
         bodies = b"".join([body for _, body in inside])
         subtype = _string(part.subtype)
         parameters = _parameters(part.parameters)
+        extension = _extension(part.fields or _NO_FIELDS)
         return (
-            b"(%b %b %b %b)" % (structures, subtype, parameters, _extension(part)),
+            b"(%b %b %b %b)" % (structures, subtype, parameters, extension),
             b"(%b %b)" % (bodies, subtype),
         )
 
     def _describe_single(self, part: Part) -> tuple[bytes, bytes]:
-        fields = part.fields or _NO_FIELDS
-        parameters = part.parameters
-        if part.type == b"text" and not raw_parameter(parameters, b"charset"):
-            # RFC 2046, section 4.1.2.
-            parameters += ((b"charset", b"us-ascii"),)
-        start = b"(%b %b %b %b %b %b %d" % (
-            _string(part.type),
-            _string(part.subtype),
-            _parameters(parameters),
-            _nstring(fields.first(b"content-id")),
-            _nstring(fields.first(b"content-description")),
-            _string(part.encoding),
-            part.stop - part.body_start,
+        start, end = _frame(
+            part.type, part.subtype, part.parameters, part.encoding,
+            part.fields or _NO_FIELDS,
         )
+        start += b" %d" % (part.stop - part.body_start)
         if part.type == b"text":
             start += b" %d" % part.lines
-        end = b" %b %b)" % (_nstring(fields.first(b"content-md5")), _extension(part))
         inner = part.message
         if inner is None:
             return start + end, start + b")"
@@ -143,9 +230,8 @@ class _Description:
         return _envelope(fields, fields.first(b"date"))
 
 
-def _extension(part: Part) -> bytes:
+def _extension(fields: Fields) -> bytes:
     """Disposition, language and location: body-fld-dsp, -lang, -loc."""
-    fields = part.fields or _NO_FIELDS
     disposition = fields.first(b"content-disposition")
     if disposition:
         kind, parameters = parse_parameters(disposition)
@@ -171,20 +257,25 @@ def _parameters(parameters: Parameters) -> bytes:
 
 def _envelope(fields: Fields, date: bytes | None) -> bytes:
     """An envelope: Sender and Reply-To are From where they are absent or empty."""
+    raw = fields.raw
     author, sender, reply_to, to, cc, bcc = [
-        _addresses(fields.joined(name)) for name in _ADDRESS_FIELDS
+        _addresses(fields.joined(name)) if name in raw else b"NIL"
+        for name in _ADDRESS_FIELDS
+    ]
+    written, subject, in_reply_to, message_id = [
+        _nstring(value) for value in (date, *map(fields.first, _TEXT_FIELDS))
     ]
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
-        _nstring(date),
-        _nstring(fields.first(b"subject")),
+        written,
+        subject,
         author,
         author if sender == b"NIL" else sender,
         author if reply_to == b"NIL" else reply_to,
         to,
         cc,
         bcc,
-        _nstring(fields.first(b"in-reply-to")),
-        _nstring(fields.first(b"message-id")),
+        in_reply_to,
+        message_id,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from mmap import ACCESS_READ, mmap
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -212,6 +213,45 @@ PGh0bWw+
         body = structure_of("Content-Disposition: INLINE\n\n")
         self.assertEqual(body.disposition, (b"inline", None))
         self.assertIsNone(structure_of("Content-Disposition:\n\n").disposition)
+
+
+#: Header lines and bodies out of which messages with one part are made.
+BODY_FIELDS = (
+    b"Content-Type: text/html; charset=UTF-8", b"Content-Type: TEXT/x; charset=\"a b\"",
+    b"Content-Type: application/pdf;\r\n\tname=\"x y.pdf\"", b"Content-Type: nonsense",
+    b"Content-Type: message/partial; id=1", b"Content-Type: multipart/mixed",
+    b"Content-Type: message/rfc822", b"Content-Type:", b"CONTENT-TYPE : image/png",
+    b"Content-Transfer-Encoding: BASE64 (x)", b"Content-Transfer-Encoding: \xff",
+    b"Content-ID: <1@x>", b"Content-Description: a \"quoted\" text", b"Content-MD5: abc",
+    b"Content-Disposition: attachment; filename=x", b"Content-Language: de, fr",
+    b"Content-Location: " + b"long/" * 60, b"Subject: x", b"no field", b" folded",
+)
+
+
+class OutlineTests(SynchronousTestCase):
+    """A message without parts takes a shorter way to the same answers."""
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        st.lists(st.sampled_from(BODY_FIELDS), max_size=6),
+        st.sampled_from([b"", b"\r\n", b"\r\n\r\n", b"\n\nodd\n"]),
+        st.sampled_from([b"", b"body", b"one\r\ntwo\r\n", b"A: b\r\n\r\nc\n"]),
+        st.sampled_from([b"", b"Return-Path: <>\r\n"]),
+    )
+    def test_both_ways_lead_to_the_same(
+        self, fields: list[bytes], end: bytes, body: bytes, prefix: bytes
+    ) -> None:
+        content = b"\r\n".join(fields) + end + body
+        with mock.patch.object(summary_module, "_outline_of", lambda fields: None):
+            expected = summarise(prefix, content)
+        self.assertEqual(summarise(prefix, content), expected)
+
+    def test_what_describes_a_body_is_found_alike_beyond_all_limits(self) -> None:
+        many = b"X: y\r\n" * 10_001 + b"Content-Type: text/html\r\n"
+        content = b"Content-ID: <1>\r\n" + many + b"\r\nbody"
+        with mock.patch.object(summary_module, "_outline_of", lambda fields: None):
+            expected = summarise(b"", content)
+        self.assertEqual(summarise(b"", content), expected)
 
 
 class SummaryTests(SynchronousTestCase):
