@@ -23,6 +23,10 @@ class IContent(Interface):
         " to it; it must not rename or change it."
     )
 
+    data = Attribute(
+        "bytes | None: all octets, where they are in memory anyway."
+    )
+
     def read(start, stop):
         """*async* -> ``bytes``: the octets ``[start, stop)``, cut at the end.
 

@@ -43,6 +43,7 @@ class FileContent:
     """The octets of a large message, in a temporary file of our own."""
 
     __slots__ = ("_file", "digest", "path", "size")
+    data = None
 
     def __init__(self, file: BinaryIO, path: str, size: int, digest: bytes) -> None:
         self._file = file

@@ -43,6 +43,10 @@ class Pipeline:
 
     def __init__(self, checks: Sequence[Any] = ()) -> None:
         self.checks = tuple(checks)
+        self._of_connection, self._of_sender, self._of_recipient, self._of_message = [
+            [getattr(check, moment) for check in checks if _minds(check, moment)]
+            for moment in ("connection", "sender", "recipient", "message")
+        ]
 
     async def sender(self, envelope: Envelope) -> None:
         """The moments ``connection`` and ``sender``, before MAIL is answered.
@@ -50,20 +54,20 @@ class Pipeline:
         :raises MailError: a check's refusal; likewise below.
         """
         peer: Peer = envelope.peer
-        for check in self.checks:
-            self._note(envelope, await check.connection(peer))
-        for check in self.checks:
-            self._note(envelope, await check.sender(envelope))
+        for ask in self._of_connection:
+            self._note(envelope, await ask(peer))
+        for ask in self._of_sender:
+            self._note(envelope, await ask(envelope))
 
     async def recipient(self, envelope: Envelope, address: Address) -> None:
         """Before RCPT is answered."""
-        for check in self.checks:
-            self._note(envelope, await check.recipient(envelope, address))
+        for ask in self._of_recipient:
+            self._note(envelope, await ask(envelope, address))
 
     async def message(self, envelope: Envelope, content: Any) -> None:
         """Before the message is stored."""
-        for check in self.checks:
-            self._note(envelope, await check.message(envelope, content))
+        for ask in self._of_message:
+            self._note(envelope, await ask(envelope, content))
 
     def _note(self, envelope: Envelope, verdict: Verdict) -> None:
         if verdict.refusal is not None:
@@ -95,3 +99,8 @@ class Indifferent:
     async def message(self, envelope: Envelope, content: Any) -> Verdict:
         """Accepts."""
         return ACCEPT
+
+
+def _minds(check: Any, moment: str) -> bool:
+    """Whether a check has an opinion of its own at that moment."""
+    return getattr(type(check), moment, None) is not getattr(Indifferent, moment)

@@ -22,6 +22,12 @@ async def count_fields(content: Any, *names: bytes) -> list[int]:
     :raises Refused: the header is longer than :data:`MAX_HEADER`.
     """
     marks = [b"\n" + name + b":" for name in names]
+    data = content.data
+    if data is not None and len(data) <= _STEP:
+        text = b"\n" + data
+        end = _end_in(text)
+        text = (text if end < 0 else text[:end]).lower()
+        return [text.count(mark) for mark in marks]
     counts = [0] * len(marks)
     held = b"\n"
     offset = 0

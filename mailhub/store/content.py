@@ -70,8 +70,9 @@ class MemorySpool:
 
 async def octets_of(content: IContent) -> bytes:
     """All octets of *content*, read in pieces that do not block for long."""
-    if isinstance(content, BytesContent):
-        return content.data
+    data: bytes | None = content.data
+    if data is not None:
+        return data
     size: int = content.size
     pieces = [
         await content.read(start, min(start + READ_SIZE, size))

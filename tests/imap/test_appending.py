@@ -289,7 +289,7 @@ class Closing:
         self.content = content
         self.size = content.size
         self.digest = content.digest
-        self.path = None
+        self.path = self.data = None
         self.closed = False
 
     def read(self, start, stop):

@@ -45,7 +45,7 @@ class SliceTestCase(SynchronousTestCase):
 class Octets:
     """The octets of a message to append."""
 
-    path = None
+    path = data = None
 
     def __init__(self, octets):
         self.octets = octets

@@ -222,7 +222,7 @@ BODY_FIELDS = (
     b"Content-Type: message/partial; id=1", b"Content-Type: multipart/mixed",
     b"Content-Type: message/rfc822", b"Content-Type:", b"CONTENT-TYPE : image/png",
     b"Content-Transfer-Encoding: BASE64 (x)", b"Content-Transfer-Encoding: \xff",
-    b"Content-ID: <1@x>", b"Content-Description: a \"quoted\" text", b"Content-MD5: abc",
+    b"Content-ID: <1@x>", b"Content-Description: a \"quoted\" x", b"Content-MD5: abc",
     b"Content-Disposition: attachment; filename=x", b"Content-Language: de, fr",
     b"Content-Location: " + b"long/" * 60, b"Subject: x", b"no field", b" folded",
 )

@@ -23,6 +23,7 @@ class FileMessage:
     """
 
     __slots__ = ("_descriptor", "_digest", "_file", "_prefix", "path", "size")
+    data = None
 
     def __init__(self, prefix: bytes, file: str, size: int, digest: bytes) -> None:
         self._prefix = prefix
@@ -80,6 +81,7 @@ class RowMessage:
     """
 
     __slots__ = ("_blob", "_connection", "_prefix", "path", "size")
+    data = None
 
     def __init__(
         self,

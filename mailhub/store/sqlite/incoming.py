@@ -51,7 +51,9 @@ class Intake:
         :raises LocalFault: it cannot be read, or made durable.
         """
         if content.size <= IN_ROW:
-            data = await octets_of(content)
+            data = content.data
+            if data is None:
+                data = await octets_of(content)
             return NewBody(prefix, content.digest, content.size, data=data)
         body = NewBody(prefix, content.digest, content.size, path=content.path or "")
         if not body.path:
