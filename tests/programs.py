@@ -14,6 +14,7 @@ PACKAGES = {
     "mutt": "mutt",
     "nc": "netcat-openbsd",
     "openssl": "openssl",
+    "promtool": "prometheus",
     "strace": "strace",
     "swaks": "swaks",
 }

@@ -96,6 +96,13 @@ _LISTEN = {
     service: Setting(ListOf(Listener(service == "lmtp")), meaning)
     for service, meaning in _SERVICE_MEANINGS.items()
 }
+_LISTEN["admin"] = Setting(
+    ListOf(Listener(True)),
+    "HTTP for whoever looks after the server: /livez, /readyz and /metrics (for"
+    " Prometheus).  It asks for no password, so it stays on this machine in both"
+    ' profiles.  Also "unix:PATH".  The default is left out where the port is'
+    " taken.",
+)
 
 _TLS = {
     "certificate": Setting(

@@ -41,7 +41,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where each service listens; ``None`` follows the profile."""
+    """Where each service listens; ``None`` follows the profile.
+
+    :ivar admin: health and metrics, which are no service to clients.
+    """
 
     profile: str = "local"
     smtp: tuple[Endpoint, ...] | None = None
@@ -52,6 +55,7 @@ class Listen:
     pop3s: tuple[Endpoint, ...] | None = None
     imap: tuple[Endpoint, ...] | None = None
     imaps: tuple[Endpoint, ...] | None = None
+    admin: tuple[Endpoint, ...] = (Endpoint(LOOPBACK, 8025),)
 
     def endpoints(self, service: str) -> tuple[Endpoint, ...]:
         """Where *service* listens; ``()`` where it is off."""

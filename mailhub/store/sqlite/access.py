@@ -15,6 +15,7 @@ from twisted.python.threadpool import ThreadPool
 
 from ...errors import LocalFault
 from ..feed import Announcer
+from ..measures import Measures
 from ..watching import Listener, Poll, Watchers
 from . import schema
 from .change import Change, Key
@@ -56,16 +57,24 @@ class Access:
     :param reactor: provides ``IReactorThreads``, ``IReactorTime``,
         ``IReactorFDSet``.
     :param now: seconds since the epoch.
+    :param measures: where the writer counts what it does.
     :raises NotPermitted: this program cannot serve the store.
     :raises LocalFault: it cannot be opened now.
     """
 
-    def __init__(self, path: str, reactor: Any, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        path: str,
+        reactor: Any,
+        now: Callable[[], float],
+        measures: Measures | None = None,
+    ) -> None:
         self.workplace = Workplace(path)
         self.watchers = Watchers()
         self.locks = MaildropLocks(self.workplace.run)
         self.reactor = reactor
         self._now = now
+        self._measures = measures
         self._closed = False
         with ExitStack() as opened, storage_faults():
             self._open(opened)
@@ -97,8 +106,7 @@ class Access:
             self.watchers, version=self._version, modseqs=self._modseqs, clock=reactor
         )
         opened.callback(self._poll.stop)
-        upkeep = Upkeep(self.files, self._now)
-        self.measures = upkeep.measures
+        upkeep = Upkeep(self.files, self._now, self._measures)
         self.recents = Recents(self.change, reactor)
         self._writer = Writer(
             lambda: schema.connect(workplace.database),

@@ -33,6 +33,7 @@ class SQLiteStore:
     :param spool: makes an ``ISpool`` whose files lie in the directory it is given.
     :param now: seconds since the epoch.
     :ivar path: the data directory.
+    :ivar measures: what has been done so far.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SQLiteStore:
     ) -> None:
         self.directory = LiveDirectory(lambda: self._access)
         self.path = path
+        self.measures = Measures()
         self._reactor = reactor
         self._spool = spool
         self._now = now
@@ -61,7 +63,7 @@ class SQLiteStore:
         :raises NotPermitted: this program cannot serve the store; says why.
         :raises LocalFault: it cannot be opened now.
         """
-        self._opened = Access(self.path, self._reactor, self._now)
+        self._opened = Access(self.path, self._reactor, self._now, self.measures)
 
     async def stop(self) -> None:
         """Finish what was begun, then close.  Twice is harmless."""
@@ -95,17 +97,12 @@ class SQLiteStore:
         """A message that arrives; large ones lie on the store's volume."""
         return self._spool(self._access.workplace.temporary)
 
-    @property
-    def measures(self) -> Measures:
-        """What has been done since it was opened."""
-        return self._access.measures
-
     def log_octets(self) -> int:
         """See :meth:`mailhub.interfaces.IMeasuredStore.log_octets`."""
-        return self._access.log_octets()
+        return 0 if self._opened is None else self._opened.log_octets()
 
     async def probe(self) -> None:
         """See :meth:`mailhub.interfaces.IMeasuredStore.probe`."""
         access = self._access
-        if not access.measures.worked_within(PROOF_SECONDS, time.monotonic()):
+        if not self.measures.worked_within(PROOF_SECONDS, time.monotonic()):
             await access.change(leave_a_mark)

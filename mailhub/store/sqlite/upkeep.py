@@ -38,14 +38,19 @@ class Upkeep:
     :ivar measures: where checkpoints are counted.
     """
 
-    def __init__(self, files: BlobFiles, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        files: BlobFiles,
+        now: Callable[[], float],
+        measures: Measures | None = None,
+    ) -> None:
         self._files = files
         self._now = now
         self._last_pause = time.monotonic()
         self._unswept = 256
         self.written = 0
         self.patience = _PAUSE
-        self.measures = Measures()
+        self.measures = measures or Measures()
 
     def configure(self, connection: sqlite3.Connection) -> None:
         """Set what the writer's connection needs."""
