@@ -90,9 +90,10 @@ def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> Mail
         postmaster=config.mail.postmaster,
         separator=config.mail.plus_separator,
     )
+    strangers = InboundSubmission(store, router)
     realm = Realm(
         store,
-        inbound=lambda: InboundSubmission(store, router),
+        inbound=lambda: strangers,
         for_user=lambda login: UserSubmission(store, router, login=login),
     )
     sources = config.login.auth

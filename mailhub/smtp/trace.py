@@ -38,12 +38,7 @@ def received(envelope: Envelope, transfer: str, seconds: int) -> bytes:
     :param transfer: the ``with`` word, see :func:`transfer_type`.
     :param seconds: since the epoch.
     """
-    peer = envelope.peer
-    tls = f" ({_safe(peer.tls)})" if peer.tls else ""
-    header = (
-        f"Received: from {_origin(peer)}\r\n"
-        f"\tby {_safe(peer.local_name)} with {transfer}{tls} id {envelope.id}"
-    ).encode("ascii")
+    header = _opening(envelope.peer, transfer) + envelope.id.encode("ascii")
     if len(envelope.recipients) == 1:
         recipient = format_path(envelope.recipients[0])
         if recipient.isascii() or envelope.parameters.smtputf8:
@@ -57,6 +52,15 @@ def return_path(sender: Address | None) -> bytes:
 
 
 @lru_cache(maxsize=1024)
+def _opening(peer: Peer, transfer: str) -> bytes:
+    """The field up to the transaction's name."""
+    tls = f" ({_safe(peer.tls)})" if peer.tls else ""
+    return (
+        f"Received: from {_origin(peer)}\r\n"
+        f"\tby {_safe(peer.local_name)} with {transfer}{tls} id "
+    ).encode("ascii")
+
+
 def _origin(peer: Peer) -> str:
     """The from-domain: what the client said, and where it really was."""
     name = _safe(peer.helo or "unknown")
