@@ -32,7 +32,7 @@ class Ledger:
         """A number and a message that nobody has sent yet."""
         with self._lock:
             number = len(self.sent)
-            data = _message(number)
+            data = make_message(number)
             self.sent[number] = sha256(data).digest()
         return number, data
 
@@ -42,7 +42,8 @@ class Ledger:
             self.acknowledged.add(number)
 
 
-def _message(number: int) -> bytes:
+def make_message(number: int) -> bytes:
+    """The message of that *number*: always the same, and like no other."""
     random = Random(number)
     size = LARGE_SIZE if number % LARGE_EVERY == 0 else random.randrange(200, 4000)
     text = random.randbytes(size // 2).hex().encode()
@@ -82,16 +83,25 @@ class Verdict:
         )
 
 
+def recognise(ledger: Ledger, message: bytes) -> tuple[int, bool]:
+    """-> the number of *message*, -1 without one; whether its octets are those sent
+
+    What the server put before it does not count.
+    """
+    data = message[max(message.find(MARK), 0) :]
+    digits = data[len(MARK) :].split(b"\r\n", 1)[0]
+    number = int(digits) if digits.isdigit() else -1
+    return number, ledger.sent.get(number) == sha256(data).digest()
+
+
 def judge(ledger: Ledger, found: Iterable[bytes]) -> Verdict:
     """Compare what was promised with the messages *found* in the mailboxes."""
     counts: Counter[int] = Counter()
     corrupt: set[int] = set()
     for message in found:
-        data = message[max(message.find(MARK), 0) :]
-        digits = data[len(MARK) :].split(b"\r\n", 1)[0]
-        number = int(digits) if digits.isdigit() else -1
+        number, is_whole = recognise(ledger, message)
         counts[number] += 1
-        if ledger.sent.get(number) != sha256(data).digest():
+        if not is_whole:
             corrupt.add(number)
     return Verdict(
         acknowledged=len(ledger.acknowledged),

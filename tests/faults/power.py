@@ -1,218 +1,268 @@
-"""What a loss of power does to files: whatever was not flushed may be gone.
+"""Lose power at many moments of a server's life, in many ways::
 
-``kill -9`` alone loses nothing that was written, as the kernel still has it.  So
-strace(1) records every change the server makes to a file, and after the kill
-:func:`lose` takes back what no flush had made durable by then:
+    python -m tests.faults.power
+    python -m tests.faults.power --states 60 --seconds 0.5
+    python -m tests.faults.power --without commit-flush
 
-* octets written after the last ``fsync`` of their file began become zeros;
-* a name whose directory was not flushed since it was made is gone.
+strace(1) records everything that a server does to its files, and every answer that
+it sends, while clients of SMTP, submission and IMAP keep it busy; it is stopped and
+killed and started on the way.  At many moments of the recording - half of them just
+after an answer - the power fails: of the changes that no flush had covered by then,
+each of the losses in :mod:`tests.faults.losses` leaves something else.  The folder
+that is left is built, opened by the store's own code and read whole.  Every answer
+sent by that moment must hold, every other operation must have happened wholly or not
+at all, every octet must be right, every counter too.  Some states are also given to
+a whole server, which then has time to tidy up, and to ``mailhub verify``.
 
-Zeros are the worst that file systems leave of unwritten blocks.  The memory map of
-SQLite's ``-shm`` file is not seen by strace, and need not be: SQLite makes it
-anew, so it is always lost here.
+The flush audit follows the same recording: at each answer all octets of its message
+and all names on the way to them must have been flushed.
+
+``--without`` takes a precaution out (see :mod:`tests.faults.broken`), ``--without
+disk`` makes every flush do nothing (libeatmydata): these have to end with broken
+promises.  The exit status is 0 only if all criteria were met.
 """
 
 from __future__ import annotations
 
-import os
-import re
+import argparse
 import shutil
-from collections.abc import Iterable
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
-_LINE = re.compile(r"(\d+) +(.*)")
-_CALL = re.compile(r"(\w+)\((.*?)(?:\) += (-?\d+|\?).*| <unfinished \.\.\.>)$")
-_RESUMED = re.compile(r"<\.\.\. (\w+) resumed>.*?\) += (-?\d+|\?)")
-_FILE = re.compile(r"^(?:\d+|AT_FDCWD)<([^>]*)>")
-_QUOTED = re.compile(r'(?:(?:\d+|AT_FDCWD)<([^>]*)>, )?"([^"]*)"')
-_PLACE = re.compile(r'""(?:\.\.\.)?, (\d+), (\d+)$')
-#: A write whose place is not in its arguments: all of the file is in doubt.
-WHOLE = (0, -1)
+from twisted.internet.task import react
+
+from .audit import Audit, audit
+from .broken import PRECAUTIONS
+from .disk import Disk
+from .kill import conclude, say
+from .life import WITHOUT_DISK, Life, record
+from .losses import LOSSES, build, pending, signature
+from .opening import read_folder
+from .promises import Found, Judgement, judge
+from .reading import Inspector
+from .subject import Subject
+from .verifying import verify
+
+#: Seconds of load on each server of the life that is recorded.
+SECONDS = (2.0, 1.5, 1.5)
+#: One state in so many is given to a whole server.
+SERVED_EVERY = 100
+#: The key of the control that is no patch of the server's.
+DISK = "disk"
+#: Memory, which is a good place to build states in.
+MEMORY = Path("/dev/shm")
 
 
-@dataclass
-class Unflushed:
-    """What a file has that its disk may not have.
+@dataclass(frozen=True)
+class Plan:
+    """What to do.
 
-    :ivar ranges: ``(moment, offset, length)`` of each write.
+    :ivar states: to look at, at least.
+    :ivar seconds: of load on each of the servers.
+    :ivar without: a key of ``PRECAUTIONS``, ``DISK``, or ``None``.
     """
 
-    ranges: list[tuple[int, int, int]] = field(default_factory=list)
+    states: int = 1200
+    seconds: tuple[float, ...] = SECONDS
+    without: str | None = None
+    seed: int = 1
 
 
 @dataclass
-class Recording:
-    """What strace saw of the files below *folder*, and what was durable at its end."""
+class Results:
+    """What came of it: counts by loss, and faults, a line each.
 
-    folder: str
-    moment: int = 0
-    files: dict[str, Unflushed] = field(default_factory=dict)
-    names: dict[str, int] = field(default_factory=dict)
-    flushes: int = 0
-    _pending: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    :ivar looked: states that were opened and judged.
+    :ivar distinct: those of them whose folders differ from all others.
+    :ivar served: those that were also given to a whole server.
+    """
 
-    def know(self, paths: Iterable[str]) -> None:
-        """These were there, durably, when it began."""
-        self.files.update((path, Unflushed()) for path in paths)
+    looked: Counter[str] = field(default_factory=Counter)
+    distinct: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    corrupt: Counter[str] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)
+    served: int = 0
+    moments: int = 0
+    answers: int = 0
+    faults: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    audit: Audit = field(default_factory=Audit)
 
-    def read(self, lines: Iterable[str]) -> Recording:
-        """Follow the lines of ``strace -f -y -s 0``."""
-        for text in lines:
-            line = _LINE.match(text)
-            if line is None:
-                continue
-            self.moment += 1
-            thread, event = line.groups()
-            if resumed := _RESUMED.match(event):
-                name, arguments, began = self._pending.pop(thread, ("", "", 0))
-                if name:
-                    self._done(name, arguments, began, resumed[2])
-            elif call := _CALL.match(event):
-                self._called(thread, call)
-        return self
+    def note(self, name: str, is_new: bool, judgement: Judgement) -> None:
+        """One state was judged."""
+        self.looked[name] += 1
+        self.distinct[name] += is_new
+        self.lost[name] += bool(judgement.lost)
+        self.corrupt[name] += bool(judgement.damage)
+        self.others[name] += bool(judgement.doubled or judgement.wrong)
+        self.faults += (f"{name}: {fault}" for fault in judgement.faults[:3])
 
-    def _called(self, thread: str, call: re.Match[str]) -> None:
-        name, arguments, result = call.groups()
-        if result is not None:
-            self._done(name, arguments, self.moment, result)
-            return
-        self._pending[thread] = (name, arguments, self.moment)
-        if name in _WRITES:
-            # It may have happened before the end, or not: in doubt either way.
-            self._written(arguments)
+    @property
+    def table(self) -> list[str]:
+        """A line per loss: states that were looked at, and those with faults."""
+        form = "{:24} {:>7} {:>9} {:>6} {:>8} {:>8}".format
+        columns = (self.looked, self.distinct, self.lost, self.corrupt, self.others)
+        return [
+            form("what is lost", "states", "distinct", "lost", "corrupt", "doubled"),
+            *(form(name, *(each[name] for each in columns)) for name in LOSSES),
+            form("all", *(each.total() for each in columns)),
+        ]
 
-    def _done(self, name: str, arguments: str, began: int, result: str) -> None:
-        if result == "?" or result.startswith("-"):
-            return
-        if name in _WRITES:
-            self._written(arguments)
-        elif name in _FLUSHES:
-            self._flushed(arguments, began)
-        elif name in _NAMES:
-            self._named(name, arguments)
-
-    def _written(self, arguments: str) -> None:
-        path = _path_of(arguments)
-        if path is None or not self._is_ours(path):
-            return
-        place = _PLACE.search(arguments)
-        offset, length = WHOLE
-        if place is not None:
-            length, offset = int(place[1]), int(place[2])
-        ranges = self.files.setdefault(path, Unflushed()).ranges
-        ranges.append((self.moment, offset, length))
-
-    def _flushed(self, arguments: str, began: int) -> None:
-        path = _path_of(arguments)
-        if path is None:
-            return
-        self.flushes += 1
-        if path in self.files:
-            file = self.files[path]
-            file.ranges = [entry for entry in file.ranges if entry[0] > began]
-        self.names = {
-            name: made
-            for name, made in self.names.items()
-            if os.path.dirname(name) != path or made > began
+    @property
+    def criteria(self) -> dict[str, bool]:
+        """What has to hold, and whether it did."""
+        audit = self.audit
+        return {
+            f"{self.looked.total()} states ({self.distinct.total()} distinct) at"
+            f" {self.moments} moments, {self.served} of them with a whole server,"
+            f" {self.answers} answers: lost 0, corrupt 0, unopenable 0, doubled 0,"
+            " in part 0": not self.faults,
+            f"refusals: {len(self.refusals)}": not self.refusals,
+            f"{audit.flushed} of {audit.answers} answers for messages came after the"
+            " flush of their octets and names": (
+                audit.flushed == audit.answers and audit.answers > 0
+            ),
+            f"flushes per message: {audit.flushes_per_message:.2f}, at most 1": (
+                audit.flushes_per_message <= 1
+            ),
         }
 
-    def _named(self, name: str, arguments: str) -> None:
-        if name == "openat" and "O_CREAT" not in arguments:
-            return
-        paths = [os.path.join(*found) for found in _QUOTED.findall(arguments)]
-        new = paths[-1]
-        if name.startswith("unlink"):
-            self.names.pop(new, None)
-            self.files.pop(new, None)
-            return
-        if not self._is_ours(new) or (name == "openat" and new in self.files):
-            return
-        self.names[new] = self.moment
-        self.files.setdefault(new, Unflushed())
-        if name.startswith(("rename", "link")) and paths[0] in self.files:
-            # The same file by another name, with the same octets in doubt.
-            self.files[new] = self.files[paths[0]]
-        if name.startswith("rename"):
-            self.names.pop(paths[0], None)
-            self.files.pop(paths[0], None)
 
-    def _is_ours(self, path: str) -> bool:
-        return path.startswith(self.folder + "/")
+class Examination:
+    """Looks at states of one life."""
 
+    def __init__(self, life: Life, plan: Plan, folder: Path, reactor: Any) -> None:
+        self._life = life
+        self._random = Random(plan.seed)
+        self._folder = folder
+        self._reactor = reactor
+        self._copy = Subject(folder / "copy")
+        self._seen: set[tuple[int, ...]] = set()
+        self._disk = Disk(life.folder)
+        self.results = Results(
+            answers=len(life.answers), refusals=life.refusals, audit=audit(life)
+        )
 
-_WRITES = {"write", "pwrite64", "pwritev", "ftruncate"}
-_FLUSHES = {"fsync", "fdatasync"}
-_NAMES = {
-    "openat", "rename", "renameat", "renameat2", "link", "linkat",
-    "unlink", "unlinkat", "mkdir", "mkdirat",
-}
+    def moments(self, states: int) -> list[int]:
+        """When to lose power, so that so many states are looked at."""
+        number = -(-states // len(LOSSES))
+        calls = [call.moment for call in self._life.calls]
+        chosen = {*self._random.choices(self._life.answers, k=number // 2)}
+        while len(chosen) < min(number, len(calls)):
+            chosen.add(self._random.choice(calls))
+        return sorted(chosen)
 
+    async def look(self, moments: list[int]) -> None:
+        """Follow the recording, and stop at each of *moments*."""
+        waiting = iter(moments)
+        moment = next(waiting)
+        self.results.moments = len(moments)
+        for call in self._life.calls:
+            while call.moment > moment:
+                await self._lose(moment)
+                moment = next(waiting, sys.maxsize)
+            self._disk.follow(call)
+        if moment != sys.maxsize:
+            await self._lose(moment)
 
-def _path_of(arguments: str) -> str | None:
-    """The path of the file descriptor that is the first argument."""
-    file = _FILE.match(arguments)
-    return None if file is None else file[1]
+    async def _lose(self, moment: int) -> None:
+        """Lose power in all ways."""
+        version = sum(node.version for node in self._disk.nodes())
+        changes = pending(self._disk)
+        for name, loss in LOSSES.items():
+            kept = loss(changes, self._random)
+            mark = version, len(changes), signature(kept)
+            is_new = mark not in self._seen
+            self._seen.add(mark)
+            left = self._folder / "left"
+            build(self._disk, kept, left, self._random)
+            judgement = await self._judge(left, moment)
+            if judgement.is_clean and not self.results.looked.total() % SERVED_EVERY:
+                judgement = self._serve(left, moment)
+            shutil.rmtree(left)
+            self.results.note(name, is_new, judgement)
 
+    async def _judge(self, left: Path, moment: int) -> Judgement:
+        users = [u for u, since in self._life.accounts.items() if since <= moment]
+        ledger = self._life.book.ledger
+        found = await read_folder(str(left), users, ledger, self._reactor)
+        return judge(self._life.book, found, moment)
 
-def record(folder: Path, trace: Path, existing: Iterable[str]) -> Recording:
-    """What *trace* tells of *folder*.
-
-    :param existing: paths that were there, durably, when it began.
-    """
-    recording = Recording(str(folder))
-    recording.know(existing)
-    with open(trace, errors="replace") as lines:
-        return recording.read(lines)
-
-
-def files_below(folder: Path) -> list[str]:
-    """All files and folders below *folder*."""
-    return [str(path) for path in folder.rglob("*")]
-
-
-def lose(recording: Recording, folder: Path, random: Random | None = None) -> int:
-    """Take from *folder*, a copy of what was recorded, what was not durable.
-
-    :param random: decides for each write and each name whether it is lost;
-        without it everything that can be is.
-    :returns: how many writes and names were lost.
-    """
-    lost = 0
-    for path, unflushed in recording.files.items():
-        place = folder / os.path.relpath(path, recording.folder)
-        chosen = _choose(unflushed.ranges, random)
-        if chosen and place.is_file():
-            _zero(place, [(offset, length) for _, offset, length in chosen])
-            lost += len(chosen)
-    for name in _choose(sorted(recording.names), random):
-        place = folder / os.path.relpath(name, recording.folder)
-        if place.is_dir():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
-        lost += 1
-    for place in folder.rglob("*-shm"):
-        place.unlink()
-    return lost
-
-
-def _choose(items: list, random: Random | None) -> list:
-    if random is None:
-        return items
-    return [item for item in items if random.random() < 0.5]
+    def _serve(self, left: Path, moment: int) -> Judgement:
+        """What a whole server makes of it, and the command that verifies."""
+        self.results.served += 1
+        if len(self._life.accounts) > sum(
+            since <= moment for since in self._life.accounts.values()
+        ):
+            return judge(self._life.book, Found(), moment)
+        shutil.rmtree(self._copy.data, ignore_errors=True)
+        shutil.copytree(left, self._copy.data)
+        damage = verify(self._copy)
+        self._copy.start()
+        try:
+            found = Inspector(self._life.book.ledger).read(self._copy.ports)
+        finally:
+            self._copy.stop()
+        found.damage += damage + verify(self._copy)
+        return judge(self._life.book, found, moment)
 
 
-def _zero(path: Path, ranges: list[tuple[int, int]]) -> None:
-    """Overwrite *ranges* with zeros; where all is in doubt nothing is left."""
-    with open(path, "r+b") as file:
-        size = os.fstat(file.fileno()).st_size
-        for offset, length in ranges:
-            if (offset, length) == WHOLE:
-                file.truncate(0)
-                return
-            length = min(length, max(size - offset, 0))
-            file.seek(offset)
-            file.write(bytes(length))
+async def examine(
+    life: Life, plan: Plan, folder: Path, reactor: Any
+) -> Results:
+    """Look at states of *life* as *plan* says; *folder* is scratch."""
+    examination = Examination(life, plan, folder, reactor)
+    await examination.look(examination.moments(plan.states))
+    return examination.results
 
+
+def live(plan: Plan, folder: Path) -> Life:
+    """Record what *plan* says."""
+    if plan.without == DISK:
+        return record(folder, plan.seconds, None, WITHOUT_DISK)
+    return record(folder, plan.seconds, plan.without)
+
+
+def quick() -> Path | None:
+    """Where files cost least, if there is such a place."""
+    return MEMORY if MEMORY.is_dir() else None
+
+
+async def _main(reactor: Any, plan: Plan) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="mailhub-life-") as home,
+        tempfile.TemporaryDirectory(prefix="mailhub-power-", dir=quick()) as folder,
+    ):
+        life = live(plan, Path(home))
+        say(f"recorded {len(life.calls)} calls and {len(life.answers)} answers")
+        results = await examine(life, plan, Path(folder), reactor)
+    for line in results.table:
+        say(line)
+    raise SystemExit(conclude(results.criteria, results.faults + results.refusals))
+
+
+def main(tell: Callable[[str], object] = say) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults.power",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--states", type=int, default=Plan.states)
+    parser.add_argument("--seconds", type=float, nargs="+", default=SECONDS)
+    parser.add_argument("--without", choices=[*sorted(PRECAUTIONS), DISK])
+    parser.add_argument("--seed", type=int, default=1)
+    options = vars(parser.parse_args())
+    options["seconds"] = tuple(options["seconds"])
+    react(_main, [Plan(**options)])
+
+
+if __name__ == "__main__":
+    main()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -18,12 +18,6 @@ USERS = ("one@example.org", "two@example.org", "three@example.org")
 PASSWORD = "correct horse battery"
 #: Seconds for a start, far beyond what it takes.
 START_TIMEOUT = 30
-#: What a program's start-up has to be recorded for: every way to change a file.
-TRACED = (
-    "openat,write,pwrite64,pwritev,fsync,fdatasync,rename,renameat,renameat2,"
-    "link,linkat,unlink,unlinkat,mkdir,mkdirat,ftruncate"
-)
-
 #: The ``mailhub`` command, which a checkout does not have as a program.
 COMMAND = "import sys; from mailhub.cli.main import main; sys.exit(main())"
 CONFIGURATION = """\
@@ -68,14 +62,18 @@ class Subject:
 
     :param folder: everything it writes is below this.
     :param without: what of its promises is taken out, see :mod:`.broken`.
+    :param workers: processes that serve, or 0 for one without a master.
     """
 
-    def __init__(self, folder: Path, without: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, without: str | None = None, workers: int = 0
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.data = folder / "data"
         self.ports = free_ports()
         self._without = without
+        self._workers = workers
         self._process: subprocess.Popen[bytes] | None = None
         self._pid = 0
         self._configuration = folder / "mailhub.toml"
@@ -86,38 +84,48 @@ class Subject:
     def set_up(self) -> None:
         """Make the accounts, with the command that people use."""
         for user in USERS:
-            subprocess.run(
-                [
-                    sys.executable, "-c", COMMAND, "--config", self._configuration,
-                    "user", "add", user, "--password-stdin",
-                ],
-                input=PASSWORD.encode(), check=True, env=self._environment(),
-                cwd=self.folder, capture_output=True,
-            )
+            self.command("user", "add", user, "--password-stdin").check_returncode()
 
-    def start(self, trace: Path | None = None) -> float:
+    def command(
+        self, *arguments: str, wrapper: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run ``mailhub`` with the server's configuration, and wait for it.
+
+        :param wrapper: a program that runs the one behind it, such as strace(1).
+        """
+        return subprocess.run(
+            [
+                *wrapper, sys.executable, "-c", COMMAND,
+                "--config", self._configuration, *arguments,
+            ],
+            input=PASSWORD.encode(), env=self._environment(), cwd=self.folder,
+            capture_output=True,
+        )
+
+    def start(self, wrapper: Sequence[str] = ()) -> float:
         """-> seconds until it greets on every port.
 
-        :param trace: a file that strace(1) writes every change of a file to.
+        :param wrapper: a program that runs the one behind it as its child, such as
+            strace(1).
         """
         arguments = ["-n", "--pidfile=", "mailhub", "--config", self._configuration]
+        if self._workers:
+            arguments += ["--workers", str(self._workers)]
         if self._without is None:
             command = [Path(sys.executable).parent / "twistd", *arguments]
         else:
             command = [
                 sys.executable, "-m", "tests.faults.broken", self._without, *arguments
             ]
-        if trace is not None:
-            command = [*strace(trace), *command]
         began = time.monotonic()
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*wrapper, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self._environment(), cwd=self.folder,
             )
         for port in astuple(self.ports):
             self._wait_for(port)
-        self._pid = self._process.pid if trace is None else child_of(self._process.pid)
+        self._pid = child_of(self._process.pid) if wrapper else self._process.pid
         return time.monotonic() - began
 
     def _wait_for(self, port: int) -> None:
@@ -136,8 +144,14 @@ class Subject:
         raise RuntimeError(f"the server did not start:\n{log[-4000:]}")
 
     def kill(self) -> None:
-        """``kill -9``, and return after it is dead."""
+        """``kill -9`` all its processes, and return after they are dead."""
+        for pid in self.workers():
+            os.kill(pid, signal.SIGKILL)
         self._end(signal.SIGKILL)
+
+    def workers(self) -> list[int]:
+        """The processes that the server has started."""
+        return children_of(self._pid) if self._pid else []
 
     def stop(self) -> None:
         """Ask it to end, and return after it has."""
@@ -160,21 +174,17 @@ class Subject:
         return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def strace(output: Path) -> list[str]:
-    """The command that records what the command after it does to files.
-
-    :raises FileNotFoundError: there is no strace(1) here.
-    """
-    program = shutil.which("strace")
-    if program is None:
-        raise FileNotFoundError("strace")
-    return [
-        program, "-f", "--seccomp-bpf", "-y", "-s", "0", "-e", f"trace={TRACED}",
-        "-e", "signal=none", "-o", str(output), "--",
-    ]
+def children_of(pid: int) -> list[int]:
+    """The child processes of *pid*, if it lives."""
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+        texts = [Path(f"/proc/{pid}/task/{t}/children").read_text() for t in tasks]
+    except FileNotFoundError:
+        return []
+    return [int(child) for text in texts for child in text.split()]
 
 
 def child_of(pid: int) -> int:
     """The one child process of *pid*."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0])
+    [child] = children_of(pid)
+    return child
