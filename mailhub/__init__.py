@@ -19,7 +19,7 @@ Floors, from the top; a module imports only from floors below its own
     5  admin  observing             the administration socket; metrics, health, logs
     4  routing  config              where mail goes; settings
     3  store  auth  policy  net     backends, login, checks, connections
-    2  interfaces                   the seams
+    2  interfaces  logbook          the seams; how to write to the log
     1  smtp  imap  pop3             pure: syntax, session state, replies
     0  mail  errors  counting       pure values and formats
 

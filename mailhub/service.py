@@ -33,6 +33,7 @@ from .config.text import announcement
 from .counting import Histogram
 from .errors import MailError
 from .imap.server import IMAPFactory
+from .logbook import Lines
 from .net.certificates import Identity
 from .net.factory import ConnectionFactory
 from .net.listen import wrap_tls
@@ -240,7 +241,7 @@ class MailService(MultiService):
         self._reloading.start(RELOAD_SECONDS, now=False)
         self._warn_of_expiry(certificates.identity)
         text = announcement(self.config, server_name(self.config), self.endpoints())
-        self.log.info("{text}", text=text)
+        self.log.info("{text}", text=Lines(text))
 
     def _listen(self, certificates: CertificateStore) -> None:
         """Let the reactor accept connections on all sockets."""

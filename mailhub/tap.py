@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +21,7 @@ from twisted.python.failure import Failure
 from .config.faults import ConfigError
 from .config.loading import load
 from .errors import MailError
+from .observing.logs import install
 from .service import MailService, build
 
 #: Of mallopt(3): M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD in octets, and
@@ -60,17 +62,34 @@ class Process(MultiService):
     """The one server of a process: the process ends where it cannot start.
 
     :param pidfile: what ``twistd`` has made, and would leave behind.
+    :param twistd: its options, where it is ``twistd`` that runs the process.
     """
 
     log = Logger()
 
-    def __init__(self, mail: MailService, reactor: Any, pidfile: str | None) -> None:
+    def __init__(
+        self,
+        mail: MailService,
+        reactor: Any,
+        pidfile: str | None,
+        twistd: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
+        self._twistd = twistd
         self._mail = mail
         self._reactor = reactor
         self._pidfile = pidfile
         self._failures: list[Failure] = []
         mail.setServiceParent(self)
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Become part of an application, which logs with an observer of ours."""
+        super().setServiceParent(parent)
+        if self._twistd is not None:
+            try:
+                install(parent, self._mail.config, self._reactor, self._twistd)
+            except ConfigError:
+                self._give_up(Failure())
 
     def privilegedStartService(self) -> None:
         """Bind, or end the process."""
@@ -146,4 +165,4 @@ def makeService(options: Options) -> Process:
     mail = build(options.config, reactor, checkers=options.get("credCheckers") or ())
     twistd = options.parent
     pidfile = twistd.get("pidfile") if twistd is not None else None
-    return Process(mail, reactor, pidfile)
+    return Process(mail, reactor, pidfile, twistd)

@@ -22,7 +22,7 @@ LONGEST_FUNCTION = 60
 FLOORS = (
     ("errors", "counting", "mail"),
     ("smtp", "imap", "pop3"),
-    ("interfaces",),
+    ("interfaces", "logbook"),
     ("store", "auth", "policy", "net"),
     ("routing", "config"),
     ("server", "admin", "observing"),

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..errors import AuthenticationFailed, LocalFault, MailError
+from ..logbook import Logbook
 from ..mail.envelope import Peer
 from .credentials import AvatarId, LoginFailed, PasswordLogin, login_name
 from .identity import canonical_login
@@ -38,7 +39,7 @@ class ChainChecker:
     """
 
     log = Logger()
-    maillog = Logger(namespace="mailhub.maillog")
+    maillog = Logbook()
 
     def __init__(self, checkers: Sequence[Any], *, throttle: Throttle) -> None:
         self._checkers = tuple(checkers)

@@ -24,7 +24,7 @@ from .kinds import (
     octets,
     seconds,
 )
-from .settings import PORTS, TLS, Listen, Login, Mail, Server, Store
+from .settings import PORTS, TLS, Listen, Log, Login, Mail, Server, Store
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 _HOUR, _DAY = 3600, 86400
@@ -244,6 +244,24 @@ _STORE = {
     ),
 }
 
+_LOG = {
+    "format": Setting(
+        Choice(("text", "json", "logfmt")),
+        'Lines for people ("text"), or for programs: one JSON object a line, or'
+        " name=value.",
+    ),
+    "level": Setting(
+        Choice(("debug", "info", "warn", "error", "critical")),
+        "What is less serious is left out.",
+    ),
+    "file": Setting(
+        Place("file", may_be_empty=True),
+        "Empty: where twistd logs, which is the standard output with -n, else"
+        " twistd.log.  A file that is moved away is begun anew, at once on SIGUSR1."
+        "  The options --logfile, --syslog and --logger of twistd are stronger.",
+    ),
+}
+
 #: Every table, in the order of the commented configuration.
 TABLES = {
     "server": Table("The server and its data.", Server, _SERVER),
@@ -260,4 +278,5 @@ TABLES = {
     ),
     "mail": Table("Addresses and their meaning.", Mail, _MAIL),
     "store": Table("What keeps the mail.", Store, _STORE),
+    "log": Table("What the server says about its work.", Log, _LOG),
 }

@@ -117,6 +117,15 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """What the log looks like, and where it is."""
+
+    format: str = "text"
+    level: str = "info"
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a setting was made, and as what.
 
@@ -145,6 +154,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     mail: Mail = field(default_factory=Mail)
     store: Store = field(default_factory=Store)
+    log: Log = field(default_factory=Log)
     source: str | None = None
     origins: Mapping[tuple[str, str], Origin] = field(
         default_factory=dict, compare=False, repr=False

@@ -38,10 +38,10 @@ from twisted.internet.interfaces import (
     IPushProducer,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
+from ..logbook import Logbook
 from ..mail.envelope import Peer
 from .buffer import InputBuffer
 from .endings import Cut, Disconnected, Ending, InputBeforeTLS, LineTooLong
@@ -72,7 +72,7 @@ _FOREVER = float("inf")
 class Connection(Protocol):
     """One connection; subclasses write ``serve()`` and ``farewell()``."""
 
-    log = Logger()
+    log = Logbook()
     factory: ConnectionFactory
     peer: Peer
     is_secure = False
