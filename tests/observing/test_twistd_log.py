@@ -37,7 +37,7 @@ class TwistdTests(Folder):
         told = [line for line in lines if "root logged in" in line]
         self.assertTrue(told)
         for line in told:
-            self.assertRegex(line, r"^\d{4}-\S+ \[mailhub\..*login .*jo\\n2026-11-21[tT]")
+            self.assertRegex(line, r"^\d{4}-\S+ \[mailhub\..*login .*jo\\n2026-11-21")
 
     def test_every_event_is_written_once_and_the_last_one_too(self) -> None:
         lines = self.log_of()
