@@ -3,28 +3,30 @@
 # accounts of the file USERS (lines of address:password).
 #
 # Everything is as people run it (SQLite, a flush before each answer, argon2id or
-# scrypt for passwords); only the number of connections is raised.
+# scrypt for passwords); only the number of connections is raised.  MAILHUB_WORKERS
+# is the number of worker processes; MAILHUB_BIN the folder of python and twistd.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${MAILHUB_BIN:-$here/../venv/bin}
+workers=${MAILHUB_WORKERS:-1}
 dir=$1
 port=$2
 users=$3
 export PYTHONPATH="$here/.."
-mailhub="import sys; from mailhub.cli.main import main; sys.exit(main())"
 
 cat >"$dir/mailhub.toml" <<END
 [server]
 data = "$dir/data"
 host_name = "mx.bench.test"
+$([ "$workers" = 1 ] || echo "workers = $workers")
 
 [listen]
 smtp = ["127.0.0.1:$((port + 25))"]
 imap = ["127.0.0.1:$((port + 43))"]
 imaps = ["127.0.0.1:$((port + 93))"]
 pop3 = ["127.0.0.1:$((port + 10))"]
-pop3s = []
+pop3s = ["127.0.0.1:$((port + 95))"]
 lmtp = []
 submission = []
 submissions = []
@@ -36,8 +38,5 @@ plaintext = "loopback"
 connections = 20_000
 END
 
-while IFS=: read -r address password; do
-    printf '%s\n' "$password" |
-        "$bin/python" -m mailhub.cli --config "$dir/mailhub.toml" \
-            user add "$address" --password-stdin
-done <"$users"
+"$bin/python" -m mailhub.cli --config "$dir/mailhub.toml" \
+    user add --from-file "$users"
