@@ -305,6 +305,6 @@ class ProcessesTests(SQLiteFixture, TestCase):
 
         self.assertEqual(await self.heard(deliver), [1])
 
-    async def test_nothing_is_left_in_the_directory_after_the_end(self):
+    async def test_nothing_but_the_pipe_of_all_is_left_after_the_end(self):
         await self.store.stop()
-        self.assertEqual(os.listdir(f"{self.path}/run"), [])
+        self.assertEqual(os.listdir(f"{self.path}/run"), ["turn"])

@@ -147,7 +147,7 @@ class OpeningTests(TestCase):
 
         self.patch(Writer, "start", fail)
         await fails(LocalFault, store.start())
-        self.assertEqual(os.listdir(f"{self.path}/run"), [])
+        self.assertEqual(os.listdir(f"{self.path}/run"), ["turn"])
         self.assertEqual(os.listdir(f"{self.path}/tmp"), [])
         await store.stop()
 

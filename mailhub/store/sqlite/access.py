@@ -18,6 +18,7 @@ from ..feed import Announcer
 from ..measures import Measures
 from ..watching import Listener, Poll, Watchers
 from . import schema
+from .baton import Baton
 from .change import Change, Key
 from .files import BlobFiles
 from .flagbits import FlagReader
@@ -102,6 +103,8 @@ class Access:
         self.intake = Intake(
             self.files, workplace.temporary, reactor=reactor, pool=pool
         )
+        baton = Baton(workplace.run)
+        opened.callback(baton.close)
         self._poll = Poll(
             self.watchers, version=self._version, modseqs=self._modseqs, clock=reactor
         )
@@ -116,6 +119,7 @@ class Access:
             committed=self.watchers.fire,
             announce=announcer.announce,
             upkeep=upkeep,
+            baton=baton,
         )
         self._writer.start()
 

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 
 from ...errors import LocalFault, MailError
 from ..measures import Measures
+from .baton import Baton
 from .change import Change, Key
 from .files import BlobFiles
 from .schema import BUSY_SECONDS, storage_faults
@@ -36,8 +37,8 @@ MAX_GROUP = 256
 #: a millisecond where little is going on, and little is gained by more where much is.
 MAX_TURNS = 8
 
-#: Seconds between two looks whether another process is still writing.  SQLite's
-#: own waiting grows to 0.1 s, in which many commits of ours would fit.
+#: Seconds between two looks whether another process is still writing, which passes
+#: the baton on when it is done.  SQLite's own waiting grows to 0.1 s.
 _RETRY = 0.001
 
 
@@ -105,6 +106,7 @@ class Writer:
         mailboxes, before those who made the changes hear of it.
     :param announce: called in the thread after such a commit.
     :param upkeep: what the thread does when there is time.
+    :param baton: shared with the other processes that write.
     :ivar measures: what the thread has done so far.
     """
 
@@ -118,6 +120,7 @@ class Writer:
         committed: Callable[[set[Key]], None],
         announce: Callable[[set[Key]], None],
         upkeep: Upkeep,
+        baton: Baton,
     ) -> None:
         self._connect = connect
         self._files = files
@@ -126,6 +129,7 @@ class Writer:
         self._committed = committed
         self._announce = announce
         self._upkeep = upkeep
+        self._baton = baton
         self.measures: Measures = upkeep.measures
         self._gathered: list[Work] = []
         self._queue: SimpleQueue[list[Work] | None] = SimpleQueue()
@@ -244,7 +248,12 @@ class Writer:
         began = time.monotonic()
         try:
             with storage_faults():
+                if self._begin():
+                    late = self._take(0.0)
+                    group += late
+                    ready += [work for work in late if self._prepared(work)]
                 touched = self._commit(ready)
+                self._baton.pass_on()
             made = sum(work.fault is None for work in ready)
             self.measures.committed(made, began, time.monotonic())
         except Exception as error:
@@ -269,9 +278,8 @@ class Writer:
         return True
 
     def _commit(self, group: list[Work]) -> set[Key]:
-        """Make the changes of *group*.  -> the mailboxes touched"""
+        """Make the changes of *group* and commit.  -> the mailboxes touched"""
         touched: set[Key] = set()
-        self._begin()
         for _, alike in groupby(group, _kind_of):
             works = list(alike)
             if len(works) > 1 and self._make_together(works, touched):
@@ -281,17 +289,25 @@ class Writer:
         self._connection.execute("commit")
         return touched
 
-    def _begin(self) -> None:
+    def _begin(self) -> bool:
+        """Begin to write.  -> whether another process had to be waited for"""
+        if self._may_begin():
+            return False
         patient_until = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                self._connection.execute("begin immediate")
-                return
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() > patient_until:
-                    raise
-            time.sleep(_RETRY)
+        self._baton.forget()
+        while not self._may_begin(time.monotonic() > patient_until):
+            self._baton.wait(_RETRY)
+        return True
+
+    def _may_begin(self, is_last_try: bool = False) -> bool:
+        try:
+            self._connection.execute("begin immediate")
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if is_last_try or not is_busy:
+                raise
+            return False
+        return True
 
     def _make(self, work: Work, touched: set[Key]) -> None:
         """
