@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from ..config.kinds import Unfit, host_name
 from ..config.loading import USUAL_FILES
 from ..config.text import commented
+from ..store.sqlite.durable import sync_directory, sync_file
 from .invocation import Invocation
 from .outcome import Exit, Failure, Result
 from .spelling import canonical_domain
@@ -55,9 +57,18 @@ def write(invocation: Invocation) -> Result:
 
 
 def _write_new(path: str, text: str) -> None:
-    """Make the file *path*; never overwrite one."""
+    """Make the file *path*, whole or not at all; never overwrite one."""
+    if os.path.lexists(path):
+        raise Failure(Exit.CANNOT_CREATE, f"{path} is there already")
+    temporary = f"{path}.new"
     try:
-        with open(path, "x", encoding="utf-8") as file:
+        with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise Failure(Exit.CANNOT_CREATE, f"{path} is there already") from None
+            file.flush()
+            sync_file(file.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    sync_directory(os.path.dirname(path))
