@@ -9,7 +9,7 @@ has to find, made on purpose.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -17,9 +17,13 @@ from twisted.internet.defer import ensureDeferred
 from twisted.scripts.twistd import run
 
 from mailhub.interfaces import IContent
-from mailhub.mail.account import Delivery
+from mailhub.mail.account import Account, Delivery
+from mailhub.mail.flags import NO_FLAGS
+from mailhub.mail.mailbox import Column, Copied
 from mailhub.store.content import BytesContent, octets_of
 from mailhub.store.sqlite import durable
+from mailhub.store.sqlite.account import SQLiteAccount
+from mailhub.store.sqlite.mailbox import SQLiteMailbox
 from mailhub.store.sqlite.store import SQLiteStore
 
 #: Seconds between a premature answer and its commit.
@@ -63,12 +67,31 @@ def without_order() -> None:
     SQLiteStore.deliver = deliver_late  # type: ignore[method-assign]
 
 
+def without_one_move() -> None:
+    """MOVE is an EXPUNGE and an APPEND, each with a commit of its own."""
+
+    async def move(mailbox: SQLiteMailbox, uids: Sequence[int], target: str) -> Copied:
+        # Read before they go, so that nothing is missing in the end.
+        rows = await mailbox.fetch(uids, (Column.INTERNAL_DATE, Column.CONTENT))
+        new = [
+            (BytesContent(await octets_of(content)), NO_FLAGS, date)
+            for _, date, content in rows
+        ]
+        gone = await mailbox.expunge(uids, deleted_only=False)
+        account = SQLiteAccount(mailbox._access, Account(mailbox._key[0], ""))
+        done = await account.append(target, new)
+        return Copied(done.uidvalidity, gone, done.new_uids)
+
+    SQLiteMailbox.move = move  # type: ignore[method-assign]
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "flush": without_flush,
     "commit-flush": without_commit_flush,
     "file-flush": without_file_flush,
     "name-flush": without_name_flush,
     "order": without_order,
+    "one-move": without_one_move,
 }
 
 
