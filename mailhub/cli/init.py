@@ -67,8 +67,9 @@ def _write_new(path: str, text: str) -> None:
             file.flush()
             sync_file(file.fileno())
         os.rename(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
+    except OSError as error:
+        with suppress(OSError):
             os.unlink(temporary)
+        error.filename = path  # The name that people know.
         raise
     sync_directory(os.path.dirname(path))
