@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from time import time
+from collections.abc import Callable
+from time import monotonic, time
 from typing import Any
 
 from twisted.logger import Logger, LogLevel
@@ -16,6 +17,28 @@ class Lines(str):
     """
 
     __slots__ = ()
+
+
+#: Seconds between two lines in the log about a fault of ours that lasts.
+COMPLAINT_SECONDS = 1.0
+
+
+class Complaints:
+    """Decides whether to log a fault: one that lasts must not fill the log.
+
+    :param seconds: a clock that only goes forward.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
+        self._seconds = seconds
+        self._last = float("-inf")
+
+    def is_due(self) -> bool:
+        """Whether the last one that was logged is long enough ago."""
+        if self._seconds() - self._last < COMPLAINT_SECONDS:
+            return False
+        self._last = self._seconds()
+        return True
 
 
 class Logbook(Logger):

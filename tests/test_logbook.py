@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhub.logbook import Logbook
+from mailhub.logbook import Complaints, Logbook
 
 
 class LogbookTests(SynchronousTestCase):
@@ -51,3 +52,16 @@ class LogbookTests(SynchronousTestCase):
             log = Logbook()
 
         self.assertIs(Speaker().log, Speaker().log)
+
+
+class ComplaintTests(SynchronousTestCase):
+    """A disk that stays full fills no log."""
+
+    def test_a_fault_is_logged_once_in_a_while(self) -> None:
+        clock = Clock()
+        complaints = Complaints(clock.seconds)
+        said = [complaints.is_due()]
+        for seconds in (0.0, 0.5, 0.49, 0.01, 0.01, 1.0):
+            clock.advance(seconds)
+            said.append(complaints.is_due())
+        self.assertEqual(said, [True, False, False, False, True, False, True])

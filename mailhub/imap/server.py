@@ -143,7 +143,8 @@ class IMAPConnection(TurnTaking):
         except NoSuchMailbox:
             self._say_goodbye(responses.MAILBOX_GONE)
         except Exception:
-            self.log.failure("no news of a mailbox for {peer}", peer=self.peer.host)
+            if self.factory.complaints.is_due():
+                self.log.failure("no news of a mailbox for {peer}", peer=self.peer.host)
         else:
             if news:
                 self.send(news)

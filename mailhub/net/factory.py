@@ -15,6 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..interfaces import ISpool
+from ..logbook import Complaints
 from ..mail.envelope import Peer
 from .connection import Connection, Ending
 from .limits import Limits
@@ -55,6 +56,7 @@ class ConnectionFactory(Factory):
     :param clock: ``IReactorTime``; the transports' own reactor unless given.
     :ivar connections: those that are open.
     :ivar tally: what they have done so far.
+    :ivar complaints: whether a fault of ours that they ran into is logged.
     """
 
     log = Logger()
@@ -83,6 +85,7 @@ class ConnectionFactory(Factory):
         self._clock = clock
         self.connections: set[Connection] = set()
         self.tally = Tally()
+        self.complaints = Complaints()
         self._networks: Counter[str] = Counter()
         self._sweep: LoopingCall | None = None
         self._closing = False

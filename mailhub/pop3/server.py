@@ -106,10 +106,11 @@ class POP3Connection(TurnTaking):
         except SyntaxFault as error:
             return self.session.count_error(replies.reply_for(error))
         except LocalFault as error:
-            self.log.error(
-                "{verb} of {peer} failed: {error}",
-                verb=verb.decode(), peer=self.peer.host, error=error,
-            )
+            if self.factory.complaints.is_due():
+                self.log.error(
+                    "{verb} of {peer} failed: {error}",
+                    verb=verb.decode(), peer=self.peer.host, error=error,
+                )  # fmt: skip
             return self._reply_for(error)
         except MailError as error:
             return self._reply_for(error)

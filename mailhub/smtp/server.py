@@ -23,7 +23,6 @@ from twisted.cred.credentials import Anonymous
 from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
 from twisted.internet.task import deferLater
-from twisted.logger import LogLevel
 
 from ..auth.credentials import PasswordLogin
 from ..auth.sasl import (
@@ -218,7 +217,8 @@ class SMTPConnection(Connection):
                 error = AuthenticationFailed("the portal says no")
             return self.session.failed_login(reply_for(error))
         except LocalFault as error:
-            self.log.warn("login impossible now: {error}", error=error)
+            if self.factory.complaints.is_due():
+                self.log.warn("login impossible now: {error}", error=error)
             return replies.LOGIN_UNAVAILABLE
         self.session.user = name
         self.log.info("{peer}: {user!r} logged in", peer=self.peer.host, user=name)
@@ -295,9 +295,12 @@ class SMTPConnection(Connection):
     def refused(self, verb: bytes, error: MailError) -> None:
         """Count and log a refused command; a fault of ours so that it is seen."""
         self.factory.tally.refused(verb, error)
-        ours = isinstance(error, LocalFault)
-        self.log.emit(
-            LogLevel.error if ours else LogLevel.info,
+        say = self.log.info
+        if isinstance(error, LocalFault):
+            if not self.factory.complaints.is_due():
+                return
+            say = self.log.error
+        say(
             "{peer}: {verb} refused: {error}",
             peer=self.peer.host,
             verb=verb.decode("ascii"),
