@@ -39,6 +39,7 @@ from .net.factory import ConnectionFactory
 from .net.listen import wrap_tls
 from .net.server_tls import CertificateStore
 from .net.spool import Spool
+from .observing.answers import Answer, answers_of
 from .observing.lag import ReactorLag
 from .pop3.server import POP3Factory
 from .routing.router import Router
@@ -137,6 +138,8 @@ class MailService(MultiService):
     :ivar factories: by service, once it has started.
     :ivar started: a ``Deferred`` that fires when all services listen.
     :ivar is_draining: whether it is about to stop.
+    :ivar answers: what this process can be asked, by the name of the question: each
+        takes the question's details and answers what JSON can carry.
     """
 
     log = Logger()
@@ -165,6 +168,7 @@ class MailService(MultiService):
         self._reloading.clock = reactor
         self._lag = ReactorLag(reactor)
         self._lag.setServiceParent(self)
+        self.answers: dict[str, Answer] = answers_of(self, reactor)
 
     def addresses(self) -> dict[str, tuple[str, int]]:
         """The first IP address and port of each service that listens on one."""

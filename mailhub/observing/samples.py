@@ -42,7 +42,10 @@ class Measured(Protocol):
     """As much of a :class:`mailhub.service.MailService` as is measured."""
 
     store: Any
-    factories: Mapping[str, ConnectionFactory]
+
+    @property
+    def factories(self) -> Mapping[str, ConnectionFactory]:
+        """By service."""
 
     @property
     def lag(self) -> Histogram:
