@@ -39,7 +39,7 @@ class Naming:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A file, or a directory.
+    """A file, a directory, or a pipe, which holds nothing.
 
     :ivar data: the octets that the disk is sure to have.
     :ivar writes: changes of them that it may have.
@@ -51,6 +51,7 @@ class Node:
     """
 
     is_directory: bool = False
+    is_pipe: bool = False
     data: bytearray = field(default_factory=bytearray)
     writes: list[Write] = field(default_factory=list)
     names: dict[str, Node] = field(default_factory=dict)
@@ -176,6 +177,8 @@ class Disk:
     # Calls with a descriptor.
 
     def _write(self, node: Node, call: Call) -> None:
+        if node.is_pipe:
+            return
         place = call.descriptor, node
         offset = self._places.get(place, 0)
         self._change(node, Write(call.moment, offset, call.data))
@@ -225,6 +228,12 @@ class Disk:
         [path] = paths
         self._name(path, Node(is_directory=True), call.moment)
 
+    def _make_pipe(self, call: Call, paths: list[str]) -> None:
+        if "S_IFIFO" not in call.text:
+            raise NotUnderstood(call.text)
+        [path] = paths
+        self._name(path, Node(is_pipe=True), call.moment)
+
     def _remove(self, call: Call, paths: list[str]) -> None:
         [path] = paths
         if self._node(path) is not None:  # A socket's name was never seen.
@@ -266,6 +275,8 @@ _ON_PATHS: dict[str, Callable[[Disk, Call, list[str]], None]] = {
     "openat": Disk._open,
     "mkdir": Disk._make_folder,
     "mkdirat": Disk._make_folder,
+    "mknod": Disk._make_pipe,
+    "mknodat": Disk._make_pipe,
     "rmdir": Disk._remove,
     "unlink": Disk._remove,
     "unlinkat": Disk._remove,

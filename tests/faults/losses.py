@@ -7,6 +7,7 @@ all of them relies on nothing but its flushes.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -45,6 +46,9 @@ def _build(
     node: Node, changes: dict[Node, list[Write | Naming]], path: Path, random: Random
 ) -> None:
     own = changes.get(node, [])
+    if node.is_pipe:
+        os.mkfifo(path, 0o600)
+        return
     if not node.is_directory:
         data = node.data
         if own:

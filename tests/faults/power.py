@@ -46,7 +46,7 @@ from .losses import LOSSES, build, pending, signature
 from .opening import read_folder
 from .promises import Found, Judgement, judge
 from .reading import Inspector
-from .subject import Subject
+from .subject import Subject, copy_folder
 from .verifying import verify
 
 #: Seconds of load on each server of the life that is recorded.
@@ -203,7 +203,7 @@ class Examination:
         ):
             return judge(self._life.book, Found(), moment)
         shutil.rmtree(self._copy.data, ignore_errors=True)
-        shutil.copytree(left, self._copy.data)
+        copy_folder(left, self._copy.data)
         damage = verify(self._copy)
         self._copy.start()
         try:

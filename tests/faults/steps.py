@@ -41,7 +41,7 @@ from .nursery import Child, Send, Tracer, Trouble, ask
 from .operations import LONG_AGO, OPERATIONS, Operation, fill, open_store
 from .power import quick
 from .snapshot import Snapshot, take
-from .subject import PASSWORD, USERS
+from .subject import PASSWORD, USERS, copy_folder
 from .verifying import verify_folder
 from .wire import Gone, IMAPWire, SMTPWire
 
@@ -127,9 +127,7 @@ class Trial:
 
     def _copy(self) -> None:
         shutil.rmtree(self._place, ignore_errors=True)
-        shutil.copytree(
-            self._template, self._place, ignore=shutil.ignore_patterns("*.sock")
-        )
+        copy_folder(self._template, self._place)
 
     def _count(self) -> Counter[str]:
         """Do it without a kill.  -> the calls it makes, by name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -172,6 +173,16 @@ class Subject:
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy what a killed server has left, but its sockets and pipes."""
+    shutil.copytree(source, target, ignore=_no_files)
+
+
+def _no_files(folder: str, names: list[str]) -> list[str]:
+    paths = {name: Path(folder, name) for name in names}
+    return [n for n, path in paths.items() if not (path.is_file() or path.is_dir())]
 
 
 def children_of(pid: int) -> list[int]:

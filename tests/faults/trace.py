@@ -18,7 +18,7 @@ WRITES = ("write", "writev", "pwrite64", "pwritev", "ftruncate")
 FLUSHES = ("fsync", "fdatasync")
 NAMES = (
     "openat", "creat", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename",
-    "renameat", "renameat2", "link", "linkat",
+    "renameat", "renameat2", "link", "linkat", "mknod", "mknodat",
 )
 #: Calls that carry answers.
 SENDS = ("sendto", "sendmsg")
