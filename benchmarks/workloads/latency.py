@@ -27,7 +27,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def w4latency(peer: Peer, turn: Turn) -> Iterator[Record]:
-    """From the acknowledgement of a message to the notice of it."""
+    """From the last octet of a message to the notice; the commit is between them."""
     user = peer.users[0]
     heard: SimpleQueue[float] = SimpleQueue()
     waits: list[float] = []
@@ -44,10 +44,10 @@ def w4latency(peer: Peer, turn: Turn) -> Iterator[Record]:
             while not heard.empty():  # too late for the message before
                 heard.get()
             sender.announce([user.encode()])
+            sent = time.perf_counter()
             sender.send(body)
-            acknowledged = time.perf_counter()
             try:
-                waits.append(max(0.0, heard.get(timeout=PATIENCE) - acknowledged))
+                waits.append(heard.get(timeout=PATIENCE) - sent)
             except Empty:
                 missed += 1
             time.sleep(GAP)

@@ -36,8 +36,6 @@ QUESTIONS = (
     ("STORE 1:* +FLAGS", b"STORE 1:* +FLAGS (\\Seen)"),
     ("STORE 1:* -FLAGS.SILENT", b"STORE 1:* -FLAGS.SILENT (\\Seen)"),
 )
-#: Messages that are copied, moved and expunged; fewer in a small mailbox.
-SOME = 1_000
 
 
 class _Session:
@@ -123,14 +121,14 @@ def _after_restart(peer: Peer, user: str, note: str) -> Iterator[Record]:
 
 def _changes(session: _Session, count: int) -> Iterator[Record]:
     """Copy, move, expunge; the mailbox is empty then."""
-    some = min(SOME, count // 4)
+    some = count // 10
     other = b"Copies%d" % time.time_ns()
     session.client.command(b"CREATE " + other)
-    yield session.timed("COPY of 1,000", b"COPY 1:%d %b" % (some, other))
+    yield session.timed("COPY of a tenth", b"COPY 1:%d %b" % (some, other))
     if session.client.can(b"MOVE"):
-        yield session.timed("MOVE of 1,000", b"MOVE 1:%d %b" % (some, other))
+        yield session.timed("MOVE of a tenth", b"MOVE 1:%d %b" % (some, other))
     session.client.command(b"STORE 1:%d +FLAGS.SILENT (\\Deleted)" % some)
-    yield session.timed("EXPUNGE of 1,000", b"EXPUNGE")
+    yield session.timed("EXPUNGE of a tenth", b"EXPUNGE")
     session.client.command(b"STORE 1:* +FLAGS.SILENT (\\Deleted)")
     yield session.timed("EXPUNGE of the rest", b"EXPUNGE")
 
