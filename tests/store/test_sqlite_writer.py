@@ -7,8 +7,8 @@ import threading
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import Clock, deferLater
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
 
 from mailhub.errors import LocalFault, OverQuota, StorageFull
 from mailhub.mail.account import Target
@@ -183,19 +183,6 @@ class GroupTests(WriterFixture, TestCase):
         (await self.open()).watch(lambda: calls.append(1))
         await self.in_one_group(*[self.deliver() for _ in range(20)])
         self.assertEqual(len(calls), 1)
-
-
-class ComplaintTests(SynchronousTestCase):
-    """A disk that stays full fills no log."""
-
-    def test_a_fault_is_logged_once_in_a_while(self):
-        clock = Clock()
-        complaints = writer.Complaints(clock.seconds)
-        said = [complaints.is_due()]
-        for seconds in (0.0, 0.5, 0.49, 0.01, 0.01, 1.0):
-            clock.advance(seconds)
-            said.append(complaints.is_due())
-        self.assertEqual(said, [True, False, False, False, True, False, True])
 
 
 class FaultTests(WriterFixture, TestCase):

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.threadpool import ThreadPool
 
 from ...errors import LocalFault
+from ...logbook import Complaints
 from ..feed import Announcer
 from ..measures import Measures
 from ..watching import Listener, Poll, Watchers
@@ -59,6 +60,7 @@ class Access:
         ``IReactorFDSet``.
     :param now: seconds since the epoch.
     :param measures: where the writer counts what it does.
+    :param complaints: whether a fault of the writer is logged.
     :raises NotPermitted: this program cannot serve the store.
     :raises LocalFault: it cannot be opened now.
     """
@@ -69,6 +71,7 @@ class Access:
         reactor: Any,
         now: Callable[[], float],
         measures: Measures | None = None,
+        complaints: Complaints | None = None,
     ) -> None:
         self.workplace = Workplace(path)
         self.watchers = Watchers()
@@ -76,6 +79,7 @@ class Access:
         self.reactor = reactor
         self._now = now
         self._measures = measures
+        self._complaints = complaints or Complaints()
         self._closed = False
         with ExitStack() as opened, storage_faults():
             self._open(opened)
@@ -120,6 +124,7 @@ class Access:
             announce=announcer.announce,
             upkeep=upkeep,
             baton=baton,
+            complaints=self._complaints,
         )
         self._writer.start()
 

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from ...errors import LocalFault, UnknownRecipient
 from ...interfaces import IContent, IMailStore, IMeasuredStore, ISpool
+from ...logbook import Complaints
 from ...mail.account import Delivery
 from ..measures import Measures
 from .access import Access
@@ -32,6 +33,7 @@ class SQLiteStore:
         ``IReactorFDSet``.
     :param spool: makes an ``ISpool`` whose files lie in the directory it is given.
     :param now: seconds since the epoch.
+    :param complaints: whether a fault is logged.
     :ivar path: the data directory.
     :ivar measures: what has been done so far.
     """
@@ -43,10 +45,12 @@ class SQLiteStore:
         reactor: Any,
         spool: Callable[[str], ISpool],
         now: Callable[[], float] = time.time,
+        complaints: Complaints | None = None,
     ) -> None:
         self.directory = LiveDirectory(lambda: self._access)
         self.path = path
         self.measures = Measures()
+        self._complaints = complaints
         self._reactor = reactor
         self._spool = spool
         self._now = now
@@ -63,7 +67,9 @@ class SQLiteStore:
         :raises NotPermitted: this program cannot serve the store; says why.
         :raises LocalFault: it cannot be opened now.
         """
-        self._opened = Access(self.path, self._reactor, self._now, self.measures)
+        self._opened = Access(
+            self.path, self._reactor, self._now, self.measures, self._complaints
+        )
 
     async def stop(self) -> None:
         """Finish what was begun, then close.  Twice is harmless."""

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ...errors import LocalFault, MailError
+from ...logbook import Complaints
 from ..measures import Measures
 from .baton import Baton
 from .change import Change, Key
@@ -40,10 +41,6 @@ MAX_TURNS = 8
 #: Seconds between two looks whether another process is still writing, which passes
 #: the baton on when it is done.  SQLite's own waiting grows to 0.1 s.
 _RETRY = 0.001
-
-
-#: Seconds between two lines in the log about changes that cannot be stored.
-_COMPLAINT_SECONDS = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -73,24 +70,6 @@ class Joint(Protocol):
         """Make all of *makes*, or raise, whereupon each is made alone."""
 
 
-class Complaints:
-    """Decides whether to log a fault: one that lasts must not fill the log.
-
-    :param seconds: a clock that only goes forward.
-    """
-
-    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
-        self._last = float("-inf")
-
-    def is_due(self) -> bool:
-        """Whether the last one that was logged is long enough ago."""
-        if self._seconds() - self._last < _COMPLAINT_SECONDS:
-            return False
-        self._last = self._seconds()
-        return True
-
-
 def _kind_of(work: Work) -> object:
     """What works have in common that can be made together, or else nothing."""
     return type(work.make) if hasattr(work.make, "together") else work.make
@@ -107,6 +86,7 @@ class Writer:
     :param announce: called in the thread after such a commit.
     :param upkeep: what the thread does when there is time.
     :param baton: shared with the other processes that write.
+    :param complaints: whether a fault is logged.
     :ivar measures: what the thread has done so far.
     """
 
@@ -121,6 +101,7 @@ class Writer:
         announce: Callable[[set[Key]], None],
         upkeep: Upkeep,
         baton: Baton,
+        complaints: Complaints,
     ) -> None:
         self._connect = connect
         self._files = files
@@ -138,7 +119,7 @@ class Writer:
         self._ending = False
         self._thread: threading.Thread | None = None
         self._stopped: Deferred[None] = Deferred()
-        self._complaints = Complaints()
+        self._complaints = complaints
         self._connection: sqlite3.Connection
 
     def start(self) -> None:
@@ -220,9 +201,11 @@ class Writer:
             try:
                 self._upkeep.run(self._connection, idle=not group)
             except LocalFault as fault:
-                log.warn("upkeep of the store failed: {fault}", fault=fault)
+                if self._complaints.is_due():
+                    log.warn("upkeep of the store failed: {fault}", fault=fault)
             except Exception:
-                log.failure("upkeep of the store failed")
+                if self._complaints.is_due():
+                    log.failure("upkeep of the store failed")
         self._connection.close()
         self._reactor.callFromThread(self._stopped.callback, None)
 
