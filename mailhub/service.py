@@ -33,7 +33,7 @@ from .config.text import announcement
 from .counting import Histogram
 from .errors import MailError
 from .imap.server import IMAPFactory
-from .logbook import Lines
+from .logbook import Complaints, Lines
 from .net.certificates import Identity
 from .net.factory import ConnectionFactory
 from .net.listen import wrap_tls
@@ -85,7 +85,8 @@ def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> Mail
     :param checkers: more ``ICredentialsChecker``s, asked after the configured
         ones.
     """
-    store = make_store(config, reactor)
+    complaints = Complaints()
+    store = make_store(config, reactor, complaints)
     router = Router(
         store.directory,
         host_names=[server_name(config)],
@@ -111,14 +112,21 @@ def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> Mail
         limits=_login_limits(config),
         workers=workers,
     )
-    return MailService(config, reactor, store, portal, workers)
+    return MailService(config, reactor, store, portal, workers, complaints)
 
 
-def make_store(config: Config, reactor: Any) -> Any:
-    """The ``IMailStore`` that *config* asks for, not yet started."""
+def make_store(
+    config: Config, reactor: Any, complaints: Complaints | None = None
+) -> Any:
+    """The ``IMailStore`` that *config* asks for, not yet started.
+
+    :param complaints: whether a fault of the store is logged.
+    """
     if config.store.kind == "memory":
         return MemoryStore()
-    return SQLiteStore(config.server.data, reactor=reactor, spool=Spool)
+    return SQLiteStore(
+        config.server.data, reactor=reactor, spool=Spool, complaints=complaints
+    )
 
 
 def _login_limits(config: Config) -> LoginLimits:
@@ -135,6 +143,8 @@ class MailService(MultiService):
 
     :param store: an ``IMailStore``, not yet started.
     :param portal: where all protocols log in.
+    :param complaints: whether a fault of ours that lasts is logged: the store and
+        all protocols run into the same one.
     :ivar factories: by service, once it has started.
     :ivar started: a ``Deferred`` that fires when all services listen.
     :ivar is_draining: whether it is about to stop.
@@ -151,8 +161,10 @@ class MailService(MultiService):
         store: Any,
         portal: Portal,
         workers: HashWorkers,
+        complaints: Complaints | None = None,
     ) -> None:
         super().__init__()
+        self._complaints = complaints or Complaints()
         self.config = config
         self.store = store
         self.portal = portal
@@ -250,7 +262,9 @@ class MailService(MultiService):
     def _listen(self, certificates: CertificateStore) -> None:
         """Let the reactor accept connections on all sockets."""
         for service in {bound.service for bound in self._bound}:
-            self.factories[service] = self._factory(service, certificates)
+            factory = self._factory(service, certificates)
+            factory.complaints = self._complaints
+            self.factories[service] = factory
         for bound in self._bound:
             port = self._reactor.adoptStreamPort(
                 bound.socket.fileno(),
