@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,13 +131,26 @@ def memory(pids: list[int]) -> Memory:
 
 
 def kernel_memory() -> int:
-    """KiB of the kernel's own objects and socket buffers, of the whole machine."""
-    slab = 0
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("Slab:"):
-            slab = int(line.split()[1])
+    """KiB that the kernel needs for processes and sockets, of the whole machine.
+
+    That is what cannot be reclaimed, which leaves out caches of files; the sockets'
+    inodes are among those, and are added.
+    """
+    names = {"SUnreclaim:", "KernelStack:", "PageTables:"}
+    rows = [line.split() for line in Path("/proc/meminfo").read_text().splitlines()]
+    total = sum(int(row[1]) for row in rows if row[0] in names)
     words = Path("/proc/net/sockstat").read_text().split()
-    return slab + int(words[words.index("mem") + 1]) * PAGE // 1024
+    return total + int(words[words.index("mem") + 1]) * PAGE // 1024 + _inodes()
+
+
+def _inodes() -> int:
+    """KiB of the sockets' inodes; 0 where only root may know."""
+    with suppress(OSError):
+        for line in Path("/proc/slabinfo").read_text().splitlines():
+            name, *words = line.split()
+            if name == "sock_inode_cache":
+                return int(words[0]) * int(words[2]) // 1024
+    return 0
 
 
 def machine_cpu() -> float:

@@ -55,7 +55,7 @@ def owners(users: Sequence[str], connections: int) -> list[str]:
     crowded = users[alone : alone + _crowded_users(connections)]
     return [
         *users[:alone],
-        *(crowded[number // CROWDED] for number in range(connections - alone)),
+        *(crowded[number % len(crowded)] for number in range(connections - alone)),
     ]
 
 
