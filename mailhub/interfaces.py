@@ -110,8 +110,12 @@ class IDirectory(Interface):
     def remove_account(address):
         """*async* -> ``bool``.  All its mail goes with it."""
 
-    def set_password(address, password):
-        """*async* -> ``bool``: whether there is such an account."""
+    def set_password(address, password, expected=None):
+        """*async* -> ``bool``: whether there is such an account.
+
+        :param expected: the hash that is replaced; where the account has another
+            one by now, that stays and the answer is ``False``.
+        """
 
     def set_alias(address, targets):
         """*async*.  Makes or replaces the alias; *targets* are addresses."""

@@ -54,10 +54,8 @@ class StoreChecker:
         """Store a hash of today's strength; the login works without it, too."""
         try:
             hashed = await self._verifier.hash(password)
-            account = await self._directory.find_account(name)
             # Somebody may have changed the password while this was computed.
-            if account is not None and account.password == stored:
-                await self._directory.set_password(name, hashed)
+            await self._directory.set_password(name, hashed, expected=stored)
         except MailError as error:
             self.log.warn(
                 "password hash of {user} was not renewed: {error}",

@@ -118,9 +118,11 @@ class MemoryDirectory:
             state.drop_mailbox(mailbox)
         return True
 
-    async def set_password(self, address: str, password: str) -> bool:
+    async def set_password(
+        self, address: str, password: str, expected: str | None = None
+    ) -> bool:
         state = self._accounts.get(address)
-        if state is None:
+        if state is None or expected not in (None, state.account.password):
             return False
         state.account = replace(state.account, password=password)
         return True

@@ -42,8 +42,13 @@ class FakeDirectory:
         self.found.append(address)
         return self._accounts.get(address)
 
-    async def set_password(self, address: str, password: str) -> bool:
-        self.add(address, password, self._accounts[address].enabled)
+    async def set_password(
+        self, address: str, password: str, expected: str | None = None
+    ) -> bool:
+        account = self._accounts[address]
+        if expected not in (None, account.password):
+            return False
+        self.add(address, password, account.enabled)
         return True
 
     def password_of(self, address: str) -> str:

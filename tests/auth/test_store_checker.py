@@ -153,7 +153,7 @@ class Renewal(SynchronousTestCase):
         )
 
     def test_a_full_disk_does_not_stop_the_login(self) -> None:
-        async def fail(address: str, password: str) -> bool:
+        async def fail(*_: str, **__: str) -> bool:
             raise StorageFull("no space")
 
         self.patch(self.directory, "set_password", fail)

@@ -91,6 +91,25 @@ class DirectoryContract(StoreFixture):
         self.assertEqual(found.account_id, self.alice.account_id)
         self.assertFalse(await directory.set_password(BOB, "{PLAIN}new"))
 
+    async def test_a_password_is_changed_only_where_it_is_the_expected_one(self):
+        directory = self.store.directory
+        before = self.alice.password
+        changed = directory.set_password(ALICE, "{PLAIN}new", expected=before)
+        self.assertTrue(await changed)
+        late = directory.set_password(ALICE, "{PLAIN}late", expected=before)
+        self.assertFalse(await late)
+        found = await directory.find_account(ALICE)
+        self.assertEqual(found.password, "{PLAIN}new")
+        absent = directory.set_password(BOB, "{PLAIN}new", expected="")
+        self.assertFalse(await absent)
+
+    async def test_an_empty_password_can_be_the_expected_one(self):
+        directory = self.store.directory
+        await directory.add_account(BOB, "")
+        other = directory.set_password(BOB, "{PLAIN}x", expected="{PLAIN}y")
+        self.assertFalse(await other)
+        self.assertTrue(await directory.set_password(BOB, "{PLAIN}x", expected=""))
+
     async def test_an_alias_is_made_replaced_and_removed(self):
         directory = self.store.directory
         await directory.set_alias("info@example.org", [ALICE, BOB])

@@ -123,9 +123,13 @@ class Directory:
         self.touched.update(keys)
         return True
 
-    def set_password(self, address: str, password: str) -> bool:
+    def set_password(
+        self, address: str, password: str, expected: str | None = None
+    ) -> bool:
         return self._changes(
-            "update account set password = ? where address = ?", password, address
+            "update account set password = ?1"
+            " where address = ?2 and password = coalesce(?3, password)",
+            password, address, expected,
         )
 
     def set_alias(self, address: str, targets: Iterable[str]) -> None:

@@ -96,9 +96,11 @@ class LiveDirectory:
     async def remove_account(self, address: str) -> bool:
         return await self._change(lambda directory: directory.remove_account(address))
 
-    async def set_password(self, address: str, password: str) -> bool:
+    async def set_password(
+        self, address: str, password: str, expected: str | None = None
+    ) -> bool:
         return await self._change(
-            lambda directory: directory.set_password(address, password)
+            lambda directory: directory.set_password(address, password, expected)
         )
 
     async def set_alias(self, address: str, targets: Iterable[str]) -> None:
