@@ -147,7 +147,6 @@ def site(pages: Pages, reactor: Any) -> Site:
         requestFactory=_BodilessRequest,
         timeout=PATIENCE,
         reactor=reactor,
-        parsePOSTFormSubmission=False,
     )
     made.noisy = False
     return made

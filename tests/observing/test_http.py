@@ -210,6 +210,13 @@ class PageTests(Listening):
 
         self.assertIn(b"200 OK", await deferToThread(send_much))
 
+    async def test_a_form_is_not_read(self) -> None:
+        self.listen(Several())
+        form = "multipart/form-data; boundary=x"
+        for kind in ("application/x-www-form-urlencoded", form):
+            code, _, _ = await self.get("/livez", b"POST", **{"Content-Type": kind})
+            self.assertIn(code, (400, 405))
+
 
 class BindingTests(Listening):
     """Where it listens."""
