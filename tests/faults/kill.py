@@ -3,6 +3,7 @@
     python -m tests.faults.kill --rounds 200
     python -m tests.faults.kill --rounds 200 --workers 2
     python -m tests.faults.kill --rounds 3 --without order
+    python -m tests.faults.kill --rounds 20 --lazyfs /usr/local/bin/lazyfs
 
 In each round eight clients of SMTP, four of submission and four of IMAP (APPEND,
 MOVE, COPY, STORE, EXPUNGE) go on as fast as they are answered; the server is killed
@@ -16,6 +17,9 @@ may come twice by that.
 
 With ``--workers`` the server has so many processes, and what is killed is one of
 them, or their master, or all, by chance.
+
+With ``--lazyfs`` the store lies on a file system that loses with each kill what was
+not flushed (see :mod:`tests.faults.forgetful`).
 
 ``--without`` takes one of the server's precautions out (see :mod:`tests.faults.broken`)
 and is how the test is tested: it has to end with broken promises.  The exit status
@@ -35,6 +39,7 @@ from random import Random
 
 from .broken import PRECAUTIONS
 from .crowd import Crowd, Members
+from .forgetful import ForgetfulDisk
 from .promises import Book, Judgement, judge
 from .reading import Inspector
 from .subject import Subject
@@ -55,12 +60,14 @@ class Plan:
     :ivar restarts: in order, after the last round.
     :ivar without: a key of ``PRECAUTIONS``, or ``None`` for the server as it is.
     :ivar workers: processes of the server, or 0 for one without a master.
+    :ivar lazyfs: path of a program, or ``None`` for a disk that forgets nothing.
     """
 
     rounds: int
     restarts: int = 10
     without: str | None = None
     workers: int = 0
+    lazyfs: str | None = None
     seed: int = 1
 
 
@@ -103,6 +110,10 @@ class Trial:
         self._book = Book()
         self._inspector = Inspector(self._book.ledger)
         self._subject = Subject(folder / "server", plan.without, plan.workers)
+        self._disk: ForgetfulDisk | None = None
+        if plan.lazyfs is not None:
+            place = self._subject.data
+            self._disk = ForgetfulDisk(plan.lazyfs, folder / "disk", place)
         self.results = Results()
 
     def run(self) -> None:
@@ -118,6 +129,8 @@ class Trial:
             self._restart()
         finally:
             self._subject.kill()
+            if self._disk is not None:
+                self._disk.close()
 
     def _round(self, number: int) -> Judgement:
         """Load, kill, start again, look."""
@@ -134,6 +147,8 @@ class Trial:
 
     def _strike(self) -> None:
         self._subject.kill()
+        if self._disk is not None:
+            self._disk.forget()
         self.results.starts.append(self._subject.start())
 
     def _verify(self) -> None:
@@ -196,6 +211,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--lazyfs", metavar="PROGRAM", help="lose what is unflushed")
     parser.add_argument("--without", choices=sorted(PRECAUTIONS))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
