@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhub.net.factory import network_of
 from mailhub.net.limits import Limits
+from mailhub.net.roll import network_of
 
 from .talk import ConversationCase
 
@@ -35,6 +35,34 @@ class AdmissionTests(ConversationCase):
         wires = [self.connect("127.0.0.1")[1] for _ in range(7)]
         self.assertEqual(self.said(wires[5]), b"hello\r\n")
         self.assertEqual(self.said(wires[6]), b"421 CROWDED\r\n")
+
+    def test_those_turned_away_in_all_free_no_place_of_their_address(self) -> None:
+        """Attack: fill the service, then come more often than an address may."""
+        mine = [self.connect()[0] for _ in range(3)]
+        others = [self.connect(f"192.0.2.{n}")[0] for n in range(100, 103)]
+        refused, wire = self.connect()
+        self.assertEqual(self.said(wire), b"421 CROWDED\r\n")
+        refused.connectionLost()
+        for other in others:
+            other.connectionLost()
+        self.assertEqual(self.said(self.connect()[1]), b"421 CROWDED\r\n")
+        mine[0].connectionLost()
+
+    def test_a_factory_that_takes_another_s_place_takes_its_connections(self) -> None:
+        _, wire = self.connect()
+        self.said(wire)
+        self.factory = type(self.factory)(
+            self.factory.portal,
+            service=self.factory.service,
+            limits=Limits(connections_per_address=2),
+            clock=self.clock,
+            roll=self.factory.roll,
+        )
+        self.assertEqual(self.said(self.connect()[1]), b"hello\r\n")
+        self.assertEqual(self.said(self.connect()[1]), b"421 CROWDED\r\n")
+        self.assertEqual(self.factory.tally.accepted, 3)
+        self.factory.shutdown()
+        self.assertEqual(self.said(wire), b"421 SHUTDOWN\r\n")
 
     def test_no_timer_is_left_when_all_have_gone(self) -> None:
         connection, _ = self.connect()

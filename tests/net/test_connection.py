@@ -6,7 +6,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.address import UNIXAddress
 from twisted.python.failure import Failure
 
-from mailhub.net.factory import LAST_WAIT
+from mailhub.net.roll import LAST_WAIT
 
 from .talk import LIMIT, ConversationCase, Wire
 
