@@ -20,9 +20,11 @@ class Plan:
     :ivar idle: connections that only wait, for mailhub.
     :ivar idle_peers: the same for servers with a process for each.
     :ivar rest: seconds that they wait.
+    :ivar settling: seconds for a server to come to rest before memory is counted.
     :ivar notices: messages that are waited for in IDLE.
     :ivar handshakes: of TLS.
     :ivar stored: sizes of a store that should not matter.
+    :ivar delivered: messages that are sent to a store of each size.
     :ivar limit: seconds that each limit of the machine is tried for.
     """
 
@@ -36,9 +38,11 @@ class Plan:
     idle: int = 10_000
     idle_peers: int = 1_000
     rest: float = 60.0
+    settling: float = 5.0
     notices: int = 40
     handshakes: int = 2_000
     stored: tuple[int, ...] = (1_000, 100_000, 1_000_000)
+    delivered: int = 2_000
     limit: float = 1.0
 
 
@@ -53,8 +57,10 @@ QUICK = Plan(
     idle=500,
     idle_peers=100,
     rest=3.0,
+    settling=2.0,
     notices=5,
     handshakes=200,
     stored=(1_000, 10_000),
+    delivered=500,
     limit=0.2,
 )

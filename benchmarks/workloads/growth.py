@@ -1,7 +1,8 @@
 """wN: what delivery and reading cost as the store grows.
 
-The same work is done with one mailbox of 1,000, 100,000 and 1,000,000 small
-messages, each in a store of its own.  Only mailhub is filled that far.
+The same work is done in stores of 1,000, 100,000 and 1,000,000 small messages: once
+with the mailbox that has all of them, once with one beside it that has a thousand.
+Only mailhub is filled that far.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from ..imap_client import INBOX
+from ..imap_client import IMAP, INBOX
 from ..messages import small
 from ..peers.base import Peer
 from ..records import Record
 from .delivery import deliver, make_batch
 from .turn import Turn, signed_in
 
-#: Messages that are delivered, by ten clients with twenty on each connection.
-DELIVERED, AT_ONCE, EACH = 2_000, 10, 20
+#: Clients that deliver at once, and messages on each of their connections.
+AT_ONCE, EACH = 10, 20
 #: New sessions that select the mailbox, and messages that are fetched.
 SELECTS, FETCHES = 20, 300
-#: Messages that one APPEND stores while filling.
+#: Messages that are made at once while filling.
 LOT = 1_000
+#: Messages of the mailbox beside the large one.
+BESIDE = 1_000
 
 
 def wn(peer: Peer, turn: Turn) -> Iterator[Record]:
@@ -33,63 +36,58 @@ def wn(peer: Peer, turn: Turn) -> Iterator[Record]:
             peer.stop()
             peer.setup()
             peer.start()
-        yield _fill(peer, size)
-        yield from _work(peer, size)
+        large, beside = peer.users[:2]
+        count = turn.plan.delivered
+        rate = _fill(peer, large, size)
+        yield Record("wn", f"filling, {size:,} stored", rate, "msg/s")
+        _fill(peer, beside, BESIDE)
+        yield from _work(peer, large, count, f"{size:,} stored")
+        yield from _work(peer, beside, count, f"beside {size:,}")
 
 
-def _case(name: str, size: int) -> str:
-    return f"{name}, {size:,} stored"
-
-
-def _fill(peer: Peer, size: int) -> Record:
+def _fill(peer: Peer, user: str, size: int) -> float:
+    """Messages per second."""
     begin = time.perf_counter()
-    with signed_in(peer, peer.users[0]) as client:
+    with signed_in(peer, user) as client:
         for first in range(0, size, LOT):
             numbers = range(first, min(size, first + LOT))
             client.append_many(INBOX, [small(number) for number in numbers])
-    seconds = time.perf_counter() - begin
-    return Record("wn", _case("filling", size), size / seconds, "msg/s")
+    return size / (time.perf_counter() - begin)
 
 
-def _work(peer: Peer, size: int) -> Iterator[Record]:
-    user = peer.users[:1]
-    batch = make_batch(user, "plain", DELIVERED, EACH)
-    deliver(peer, batch, user, AT_ONCE)
-    done = deliver(peer, batch, user, AT_ONCE)
+def _work(peer: Peer, user: str, count: int, label: str) -> Iterator[Record]:
+    batch = make_batch([user], "plain", count, EACH)
+    deliver(peer, batch, [user], AT_ONCE)
+    done = deliver(peer, batch, [user], AT_ONCE)
     each = done.cost.each_ms(done.arrived)
-    yield Record("wn", _case("delivery", size), done.rate, "msg/s", each)
-    yield _timed(peer, _case("SELECT", size), SELECTS, _select, size)
-    yield _timed(peer, _case("FETCH of one message", size), FETCHES, _fetch, size)
-
-
-Work = Callable[[Peer, int, int], list[float]]
-
-
-def _timed(peer: Peer, case: str, times: int, work: Work, size: int) -> Record:
-    meter = peer.meter()
-    waits = work(peer, times, size)
-    each = meter.read().each_ms(times)
-    more = {"most": max(waits) * 1000}
-    return Record("wn", case, statistics.median(waits) * 1000, "ms", each, more=more)
-
-
-def _select(peer: Peer, times: int, size: int) -> list[float]:
-    """Seconds of SELECT, in new sessions."""
-    waits = []
-    for _ in range(times):
-        with signed_in(peer, peer.users[0]) as client:
-            waits.append(client.seconds(b"SELECT INBOX")[0])
-    return waits
-
-
-def _fetch(peer: Peer, times: int, size: int) -> list[float]:
-    """Seconds of FETCH of messages anywhere in the mailbox."""
-    choice = random.Random(size)
-    with signed_in(peer, peer.users[0]) as client:
+    yield Record("wn", f"delivery, {label}", done.rate, "msg/s", each)
+    yield _timed(peer, f"SELECT, {label}", SELECTS, lambda: _select(peer, user))
+    choice, size = random.Random(label), peer.count(user)
+    with signed_in(peer, user) as client:
         client.command(b"SELECT INBOX")
-        return [
-            client.seconds(
-                b"UID FETCH %d (FLAGS ENVELOPE BODY.PEEK[])" % choice.randint(1, size)
-            )[0]
-            for _ in range(times)
-        ]
+        yield _timed(
+            peer,
+            f"FETCH of one message, {label}",
+            FETCHES,
+            lambda: _fetch(client, choice.randint(1, size)),
+        )
+
+
+def _timed(peer: Peer, case: str, times: int, work: Callable[[], float]) -> Record:
+    """The median of what *work* returns, in milliseconds."""
+    meter = peer.meter()
+    waits = [1000 * work() for _ in range(times)]
+    each = meter.read().each_ms(times)
+    more = {"most": max(waits)}
+    return Record("wn", case, statistics.median(waits), "ms", each, more=more)
+
+
+def _select(peer: Peer, user: str) -> float:
+    """Seconds of SELECT in a new session."""
+    with signed_in(peer, user) as client:
+        return client.seconds(b"SELECT INBOX")[0]
+
+
+def _fetch(client: IMAP, uid: int) -> float:
+    """Seconds of FETCH of one message."""
+    return client.seconds(b"UID FETCH %d (FLAGS ENVELOPE BODY.PEEK[])" % uid)[0]

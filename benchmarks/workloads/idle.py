@@ -20,6 +20,7 @@ from threading import Thread
 from ..messages import messages
 from ..metering import kernel_memory, memory
 from ..peers.base import Peer
+from ..plan import Plan
 from ..records import Record
 from ..smtp_client import Sender
 from ..wire import TIMEOUT, client_tls
@@ -36,8 +37,8 @@ LOT = 50
 SOURCES = tuple(f"127.0.0.{number}" for number in range(2, 10))
 #: Files that this process may have open.
 FILES = 20_000
-#: Seconds until memory is counted, between two messages, and for the last notice.
-SETTLING, PACE, PATIENCE = 5.0, 0.005, 20.0
+#: Seconds between two messages, and for the last notice.
+PACE, PATIENCE = 0.005, 20.0
 
 
 def users_for(connections: int) -> int:
@@ -127,7 +128,8 @@ class _Waiters:
 
 def w4idle(peer: Peer, turn: Turn) -> Iterator[Record]:
     """In clear, then over TLS; each beginning with a fresh start of the server."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), most))
     count = turn.plan.idle if peer.holds_many else turn.plan.idle_peers
     _fill(peer, peer.users[: users_for(count)])
     for service, name in (("imap", "in clear"), ("imaps", "over TLS")):
@@ -136,7 +138,7 @@ def w4idle(peer: Peer, turn: Turn) -> Iterator[Record]:
         note = "" if count == turn.plan.idle else f"{count:,} connections"
         waiters = _Waiters(peer, service)
         try:
-            yield from _measure(waiters, count, turn.plan.rest, name, note)
+            yield from _measure(waiters, count, turn.plan, name, note)
         finally:
             waiters.close()
 
@@ -157,20 +159,20 @@ def _fill(peer: Peer, users: Sequence[str]) -> None:
 
 
 def _measure(
-    waiters: _Waiters, count: int, rest: float, name: str, note: str
+    waiters: _Waiters, count: int, plan: Plan, name: str, note: str
 ) -> Iterator[Record]:
     peer = waiters.peer
     # Some first, so that what is needed once, such as by hashing, does not count.
     waiters.open(peer.users[: min(LOT, count // 10)])
     waiters.close()
     waiters.all.clear()
-    time.sleep(SETTLING)
+    time.sleep(plan.settling)
     before, kernel = memory(peer.pids()), kernel_memory()
     meter, begin = peer.meter(), time.perf_counter()
     waiters.open(owners(peer.users, count))
     opened = count / (time.perf_counter() - begin)
     opening = meter.read().each_ms(count)
-    time.sleep(SETTLING)
+    time.sleep(plan.settling)
     after = memory(peer.pids())
     more = {"processes": after.count, "before": before.pss, "after": after.pss}
     each = (after.pss - before.pss) / count
@@ -179,8 +181,8 @@ def _measure(
     yield _record(f"the kernel's for it {name}, both ends", each, "KiB", note)
     yield Record("w4", f"connections opened {name}", opened, "1/s", opening, note=note)
     meter = peer.meter()
-    time.sleep(rest)
-    share = 100 * meter.read().server / rest
+    time.sleep(plan.rest)
+    share = 100 * meter.read().server / plan.rest
     yield _record(f"CPU of idle connections {name}", share, "% of a core", note)
     waits, missed = _wake(waiters, count // 10)
     missing = f"{missed} missed" if missed else ""

@@ -10,15 +10,12 @@ from ..peers.base import Peer
 from ..records import Record
 from .turn import Turn
 
-#: Seconds for a server to come to rest.
-SETTLING = 2.0
-
 
 def w7(peer: Peer, turn: Turn) -> Iterator[Record]:
     """From exec to the greeting on every port; memory of all processes then."""
     peer.stop()
     yield Record("w7", "start to ready", peer.start() * 1000, "ms")
-    time.sleep(SETTLING)
+    time.sleep(turn.plan.settling)
     used = memory(peer.pids())
     yield Record(
         "w7", "memory at rest", used.pss / 1024, "MiB", more={"processes": used.count}
