@@ -32,6 +32,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,8 @@ from .verifying import verify
 EARLIEST, LATEST = 0.05, 1.5
 #: Rounds after which all octets are read again.
 THOROUGH_EVERY = 25
+#: What is killed where there are workers.
+VICTIMS = ("worker", "master", "all")
 #: Seconds in which a killed server must greet again.
 SOON = 2.0
 
@@ -77,6 +80,8 @@ class Results:
 
     :ivar faults: broken promises, a line each.
     :ivar starts: seconds that each start after a kill took.
+    :ivar struck: how often what was killed.
+    :ivar replaced: seconds until a killed worker had a successor.
     """
 
     rounds: int = 0
@@ -85,12 +90,14 @@ class Results:
     faults: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
+    struck: Counter[str] = field(default_factory=Counter)
+    replaced: list[float] = field(default_factory=list)
 
     @property
     def criteria(self) -> dict[str, bool]:
         """What has to hold, and whether it did."""
         slowest = max(self.starts, default=0.0)
-        return {
+        criteria = {
             f"{self.answered} answered operations in {self.rounds} rounds: lost 0,"
             " corrupt 0, doubled 0, in part 0": not self.faults,
             f"refusals: {len(self.refusals)}": not self.refusals,
@@ -98,6 +105,11 @@ class Results:
                 slowest <= SOON
             ),
         }
+        if self.replaced:
+            successor = max(self.replaced)
+            text = f"slowest successor of a killed worker: {successor:.2f} s, at most"
+            criteria[f"{text} {SOON} s"] = successor <= SOON
+        return criteria
 
 
 class Trial:
@@ -146,6 +158,15 @@ class Trial:
         return self._look()
 
     def _strike(self) -> None:
+        """Kill something, and see that the server goes on."""
+        victim = self._random.choice(VICTIMS) if self._plan.workers else "all"
+        self.results.struck[victim] += 1
+        if victim == "worker":
+            worker = self._random.choice(self._subject.workers())
+            self.results.replaced.append(self._subject.kill_worker(worker))
+            return
+        if victim == "master":
+            self._subject.kill_master()
         self._subject.kill()
         if self._disk is not None:
             self._disk.forget()
@@ -217,6 +238,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mailhub-kill-") as folder:
         results = run(Plan(**vars(options)), Path(folder), say)
+    say(f"killed: {dict(results.struck)}")
     say(f"unanswered operations that happened: {results.unanswered}")
     return conclude(results.criteria, results.faults + results.refusals)
 

@@ -38,6 +38,10 @@ class Life:
     answers: list[int]
     refusals: list[str]
 
+    def changes(self) -> list[Call]:
+        """The calls that changed or flushed something in the data folder."""
+        return [call for call in self.calls if call.is_change_below(self.folder)]
+
 
 def record(
     folder: Path,

@@ -28,6 +28,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ from .verifying import verify
 SECONDS = (2.0, 1.5, 1.5)
 #: One state in so many is given to a whole server.
 SERVED_EVERY = 100
+#: Lines of the recording without an answer that make a pause.
+QUIET = 100
 #: The key of the control that is no patch of the server's.
 DISK = "disk"
 #: Memory, which is a good place to build states in.
@@ -151,10 +154,16 @@ class Examination:
         )
 
     def moments(self, states: int) -> list[int]:
-        """When to lose power, so that so many states are looked at."""
+        """When to lose power, so that so many states are looked at.
+
+        A half just after answers, a quarter where there are no answers, as servers
+        start and end, and a quarter anywhere.
+        """
         number = -(-states // len(LOSSES))
-        calls = [call.moment for call in self._life.calls]
+        calls = [call.moment for call in self._life.changes()]
+        quiet = _in_gaps(calls, self._life.answers)
         chosen = {*self._random.choices(self._life.answers, k=number // 2)}
+        chosen.update(self._random.choices(quiet, k=number // 4))
         while len(chosen) < min(number, len(calls)):
             chosen.add(self._random.choice(calls))
         return sorted(chosen)
@@ -212,6 +221,19 @@ class Examination:
             self._copy.stop()
         found.damage += damage + verify(self._copy)
         return judge(self._life.book, found, moment)
+
+
+def _in_gaps(moments: list[int], answers: list[int]) -> list[int]:
+    """Those *moments* that are far from all answers."""
+    known = sorted(answers)
+    return [
+        moment
+        for moment in moments
+        if all(
+            abs(moment - answer) > QUIET
+            for answer in known[max(bisect(known, moment) - 1, 0) :][:2]
+        )
+    ]
 
 
 async def examine(

@@ -154,6 +154,29 @@ class Subject:
         """The processes that the server has started."""
         return children_of(self._pid) if self._pid else []
 
+    def kill_worker(self, pid: int) -> float:
+        """``kill -9`` one of :meth:`workers`.  -> seconds until it has a successor"""
+        began = time.monotonic()
+        number = len(self.workers())
+        os.kill(pid, signal.SIGKILL)
+        while len(set(self.workers()) - {pid}) < number:
+            if time.monotonic() > began + START_TIMEOUT:
+                raise RuntimeError("a killed worker has no successor")
+            time.sleep(0.01)
+        for port in astuple(self.ports):
+            self._wait_for(port)
+        return time.monotonic() - began
+
+    def kill_master(self) -> None:
+        """``kill -9`` the process that was started; return after its workers ended."""
+        workers = self.workers()
+        os.kill(self._pid, signal.SIGKILL)
+        end = time.monotonic() + START_TIMEOUT
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            if time.monotonic() > end:
+                raise RuntimeError("workers without a master do not end")
+            time.sleep(0.01)
+
     def stop(self) -> None:
         """Ask it to end, and return after it has."""
         self._end(signal.SIGTERM)

@@ -87,6 +87,14 @@ class Call:
             folders = [self.file] * len(names)
         return list(map(os.path.join, folders, names))
 
+    def is_change_below(self, folder: str) -> bool:
+        """Whether it changes or flushes something in *folder*."""
+        if self.name in (*WRITES, *FLUSHES):
+            return self.file.startswith(folder)
+        if self.name not in NAMES or "O_RDONLY" in self.text:
+            return False
+        return any(path.startswith(folder) for path in self.paths)
+
     @property
     def last_number(self) -> int:
         """The last argument."""

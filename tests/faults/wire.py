@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 class Gone(Exception):
-    """The server has closed the connection."""
+    """The server has closed the connection, or says that it is about to."""
 
 
 class Wire:
@@ -126,6 +126,8 @@ class SMTPWire(Wire):
         line = self.line()
         while line[3:4] == b"-":
             line = self.line()
+        if line[:3] == b"421":
+            raise Gone(line.decode(errors="replace"))
         if line[:3] != b"%d" % code:
             raise Refused(line.decode(errors="replace"))
 
