@@ -3,13 +3,12 @@
 # accounts of the file USERS (lines of address:password).
 #
 # Everything is as people run it (SQLite, a flush before each answer, argon2id or
-# scrypt for passwords); only the number of connections is raised.  MAILHUB_WORKERS
-# is the number of worker processes; MAILHUB_BIN the folder of python and twistd.
+# scrypt for passwords); only the number of connections is raised.  MAILHUB_BIN is the
+# folder of python and twistd.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${MAILHUB_BIN:-$here/../venv/bin}
-workers=${MAILHUB_WORKERS:-1}
 dir=$1
 port=$2
 users=$3
@@ -19,7 +18,6 @@ cat >"$dir/mailhub.toml" <<END
 [server]
 data = "$dir/data"
 host_name = "mx.bench.test"
-$([ "$workers" = 1 ] || echo "workers = $workers")
 
 [listen]
 smtp = ["127.0.0.1:$((port + 25))"]
@@ -30,6 +28,7 @@ pop3s = ["127.0.0.1:$((port + 95))"]
 lmtp = []
 submission = []
 submissions = []
+admin = ["127.0.0.1:$((port + 80))"]
 
 [login]
 plaintext = "loopback"
