@@ -29,6 +29,7 @@ def make_portal(
     more_checkers: Iterable[Any] = (),
     limits: LoginLimits | None = None,
     workers: HashWorkers | None = None,
+    throttle: Throttle | None = None,
 ) -> Portal:
     """A portal whose logins are hashed in threads, cached and throttled.
 
@@ -40,6 +41,7 @@ def make_portal(
         ``--auth`` are ``options["credCheckers"]``
         (:class:`twisted.cred.strcred.AuthOptionMixin`).
     :param limits: how many failures are borne.
+    :param throttle: counts them, instead of one with *limits*.
     :param workers: where passwords are hashed; who gives them stops them.
     """
     verifier = PasswordVerifier(
@@ -54,7 +56,8 @@ def make_portal(
             checker.users = {
                 _octets(name): _octets(word) for name, word in checker.users.items()
             }
-    chain = ChainChecker(checkers, throttle=Throttle(reactor, limits))
+    throttle = throttle or Throttle(reactor, limits)
+    chain = ChainChecker(checkers, throttle=throttle)
     return Portal(realm, [AllowAnonymousAccess(), VerifiedIdentityChecker(), chain])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.task import deferLater
 
@@ -47,23 +48,54 @@ class LoginLimits:
     known_addresses: int = 16
 
 
-class Throttle:
-    """Counts failures in memory; a restart forgets them.
+class Tally(Protocol):
+    """Failures by key."""
 
+    def figures(self, key: str, now: float) -> tuple[int, int]:
+        """Those of the minute and of the day that are running for *key*."""
+
+    def add(self, key: str, now: float) -> None:
+        """Count one."""
+
+
+class SharedFailures(Protocol):
+    """What all processes of a server know together."""
+
+    def tally(self, kind: str) -> Tally:
+        """Failures of everybody; each *kind* has keys of its own."""
+
+    def is_known(self, pair: str) -> bool:
+        """Whether somebody remembers this pair of an address and a user."""
+
+    def remember(self, pair: str) -> None:
+        """The user has logged in from the address."""
+
+    def forget(self, pair: str) -> None:
+        """It counts as known no more, as far as this process is asked."""
+
+
+class Throttle:
+    """Counts failures in memory; a restart of the server forgets them.
+
+    That they are forgotten then is no way around the limits, as nobody who guesses
+    passwords can restart a server, and it is a way out for whoever looks after it.
     A minute or a day begins with the first failure of an address or user.
 
     :param clock: an ``IReactorTime``.
+    :param shared: counts for several processes together.
+    :ivar limits: may be exchanged at any time.
     """
 
-    def __init__(self, clock: Any, limits: LoginLimits | None = None) -> None:
+    def __init__(
+        self,
+        clock: Any,
+        limits: LoginLimits | None = None,
+        shared: SharedFailures | None = None,
+    ) -> None:
         self._clock = clock
-        self.limits = limits = limits or LoginLimits()
-        per_minute, per_day = limits.address_per_minute, limits.address_per_day
-        self._addresses = _Tally(per_minute, per_day, limits.tracked)
-        self._pairs = _Tally(per_minute, per_day, limits.tracked)
-        self._users = _Tally(
-            limits.user_per_minute, limits.user_per_day, limits.tracked
-        )
+        self.limits = limits or LoginLimits()
+        self._shared = shared
+        self._addresses, self._pairs, self._users = map(self._tally, "apu")
         self._known: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
         self._delayed = 0
 
@@ -72,13 +104,16 @@ class Throttle:
 
         :raises LoginThrottled: too many failures.
         """
-        now, address = self._clock.seconds(), address_key(peer.host)
+        address, limits = address_key(peer.host), self.limits
+        by_address = limits.address_per_minute, limits.address_per_day
         if self._is_known(user, address):
-            if self._pairs.is_full(f"{address} {user}", now):
+            if self._is_full(self._pairs, f"{address} {user}", *by_address):
                 raise LoginThrottled(f"too many failed logins as {user} from there")
-        elif self._addresses.is_full(address, now):
+            return
+        if self._is_full(self._addresses, address, *by_address):
             raise LoginThrottled(f"too many failed logins from {address}")
-        elif self._users.is_full(user, now):
+        by_user = limits.user_per_minute, limits.user_per_day
+        if self._is_full(self._users, user, *by_user):
             raise LoginThrottled(f"too many failed logins as {user}")
 
     def failed(self, peer: Peer, user: str) -> None:
@@ -98,13 +133,15 @@ class Throttle:
         if not address:
             return
         addresses = self._known.setdefault(user, OrderedDict())
+        if self._shared is not None and address not in addresses:
+            self._shared.remember(f"{address} {user}")
         addresses[address] = None
         addresses.move_to_end(address)
         self._known.move_to_end(user)
         if len(addresses) > self.limits.known_addresses:
-            addresses.popitem(last=False)
+            self._forget(user, [addresses.popitem(last=False)[0]])
         if len(self._known) > self.limits.tracked:
-            self._known.popitem(last=False)
+            self._forget(*self._known.popitem(last=False))
 
     async def penalty(self) -> None:
         """Wait before a failure is told, if not too many wait already."""
@@ -116,8 +153,24 @@ class Throttle:
         finally:
             self._delayed -= 1
 
+    def _tally(self, kind: str) -> Tally:
+        if self._shared is not None:
+            return self._shared.tally(kind)
+        return _MemoryTally(lambda: self.limits.tracked)
+
+    def _is_full(self, tally: Tally, key: str, per_minute: int, per_day: int) -> bool:
+        in_minute, in_day = tally.figures(key, self._clock.seconds())
+        return in_minute >= per_minute or in_day >= per_day
+
     def _is_known(self, user: str, address: str) -> bool:
-        return address in self._known.get(user, ())
+        if address in self._known.get(user, ()):
+            return True
+        return self._shared is not None and self._shared.is_known(f"{address} {user}")
+
+    def _forget(self, user: str, addresses: Iterable[str]) -> None:
+        if self._shared is not None:
+            for address in addresses:
+                self._shared.forget(f"{address} {user}")
 
 
 def address_key(host: str) -> str:
@@ -147,21 +200,23 @@ class _Failures:
     in_day: int = 0
 
 
-class _Tally:
-    """Failures by key; the keys that failed longest ago are forgotten first."""
+class _MemoryTally:
+    """Failures by key; the keys that failed longest ago are forgotten first.
 
-    def __init__(self, per_minute: int, per_day: int, tracked: int) -> None:
-        self._per_minute = per_minute
-        self._per_day = per_day
+    :param tracked: how many keys are remembered.
+    """
+
+    def __init__(self, tracked: Callable[[], int]) -> None:
         self._tracked = tracked
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
 
-    def is_full(self, key: str, now: float) -> bool:
+    def figures(self, key: str, now: float) -> tuple[int, int]:
         found = self._failures.get(key)
         if found is None:
-            return False
-        return (found.in_minute >= self._per_minute and now < found.minute_ends) or (
-            found.in_day >= self._per_day and now < found.day_ends
+            return 0, 0
+        return (
+            found.in_minute if now < found.minute_ends else 0,
+            found.in_day if now < found.day_ends else 0,
         )
 
     def add(self, key: str, now: float) -> None:
@@ -173,5 +228,5 @@ class _Tally:
         found.in_minute += 1
         found.in_day += 1
         self._failures[key] = found
-        if len(self._failures) > self._tracked:
+        if len(self._failures) > self._tracked():
             self._failures.popitem(last=False)

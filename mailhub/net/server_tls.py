@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from OpenSSL import SSL
@@ -33,18 +34,15 @@ class CertificateStore:
 
     :param read: gives the identity to use; asked again by :meth:`reload`.
     :param minimum_version: a key of ``VERSIONS``.
-    :raises CertificateFault: (also :meth:`reload`) what *read* raises, or OpenSSL
-        cannot use what it gives.
+    :raises CertificateFault: (also :meth:`reload` and :meth:`prepare`) what *read*
+        raises, or OpenSSL cannot use what it gives.
     """
 
     def __init__(
         self, read: Callable[[], Identity], minimum_version: str = "TLSv1.2"
     ) -> None:
-        self._read = read
-        self._minimum_version = VERSIONS[minimum_version]
         self._servers: dict[bytes, ServerTLS] = {}
-        self.identity = read()
-        self._new_context(b"")
+        self._use(self._read(read, minimum_version))
 
     def server(self, protocol: bytes) -> ServerTLS:
         """What a factory of *protocol* starts TLS with.
@@ -52,25 +50,55 @@ class CertificateStore:
         :param protocol: its name in ALPN (RFC 7301), such as ``b"imap"``.
         """
         if protocol not in self._servers:
-            context = self._new_context(protocol)
-            self._servers[protocol] = ServerTLS(context)
+            self._servers[protocol] = ServerTLS(self._in_use.context(protocol))
         return self._servers[protocol]
 
     def reload(self) -> None:
         """Read the certificate again; what is in use stays if it is of no use."""
-        before = self.identity
-        self.identity = self._read()
-        try:
-            contexts = {name: self._new_context(name) for name in self._servers}
-        except CertificateFault:
-            self.identity = before
-            raise
-        for name, context in contexts.items():
-            self._servers[name].context = context
+        self.prepare(self._in_use.read, self._in_use.minimum_version)()
 
-    def _new_context(self, protocol: bytes) -> SSL.Context:
+    def prepare(
+        self, read: Callable[[], Identity], minimum_version: str
+    ) -> Callable[[], None]:
+        """Get another certificate, or other settings, ready.
+
+        -> what has to be called to use them; it cannot fail
+        """
+        offer = self._read(read, minimum_version)
+        contexts = {name: offer.context(name) for name in self._servers}
+
+        def use() -> None:
+            self._use(offer)
+            for name, context in contexts.items():
+                self._servers[name].context = context
+
+        return use
+
+    def _read(self, read: Callable[[], Identity], minimum_version: str) -> _Offer:
+        offer = _Offer(read, minimum_version, read())
+        offer.context(b"")
+        return offer
+
+    def _use(self, offer: _Offer) -> None:
+        self._in_use = offer
+        self.identity = offer.identity
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What handshakes are made with, and where it comes from."""
+
+    read: Callable[[], Identity]
+    minimum_version: str
+    identity: Identity
+
+    def context(self, protocol: bytes) -> SSL.Context:
+        """For the protocol of this name.
+
+        :raises CertificateFault: OpenSSL cannot use the identity.
+        """
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_min_proto_version(self._minimum_version)
+        context.set_min_proto_version(VERSIONS[self.minimum_version])
         context.set_options(OPTIONS)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
