@@ -79,11 +79,19 @@ _KINDS = {
 }
 
 
-def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> MailService:
+def build(
+    config: Config,
+    reactor: Any,
+    *,
+    checkers: Iterable[Any] = (),
+    sockets: Iterable[Bound] = (),
+) -> MailService:
     """A server that does what *config* says; nothing is opened before it starts.
 
     :param checkers: more ``ICredentialsChecker``s, asked after the configured
         ones.
+    :param sockets: what to listen on, if somebody else has bound it and tells the
+        world; the service closes them.
     """
     complaints = Complaints()
     store = make_store(config, reactor, complaints)
@@ -112,7 +120,7 @@ def build(config: Config, reactor: Any, *, checkers: Iterable[Any] = ()) -> Mail
         limits=_login_limits(config),
         workers=workers,
     )
-    return MailService(config, reactor, store, portal, workers, complaints)
+    return MailService(config, reactor, store, portal, workers, complaints, sockets)
 
 
 def make_store(
@@ -148,6 +156,8 @@ class MailService(MultiService):
     :ivar factories: by service, once it has started.
     :ivar started: a ``Deferred`` that fires when all services listen.
     :ivar is_draining: whether it is about to stop.
+    :ivar announces: whether it tells the log what a person who has started it wants
+        to know.
     :ivar answers: what this process can be asked, by the name of the question: each
         takes the question's details and answers what JSON can carry.
     """
@@ -162,6 +172,7 @@ class MailService(MultiService):
         portal: Portal,
         workers: HashWorkers,
         complaints: Complaints | None = None,
+        sockets: Iterable[Bound] = (),
     ) -> None:
         super().__init__()
         self._complaints = complaints or Complaints()
@@ -174,13 +185,15 @@ class MailService(MultiService):
         self._workers = workers
         self._reactor = reactor
         self._certificates: CertificateStore | None = None
-        self._bound: list[Bound] = []
+        self._bound = list(sockets)
+        self.announces = True
         self._ports: list[IListeningPort] = []
         self._reloading = LoopingCall(self.reload)
         self._reloading.clock = reactor
         self._lag = ReactorLag(reactor)
         self._lag.setServiceParent(self)
         self.answers: dict[str, Answer] = answers_of(self, reactor)
+        self.answers["reload"] = self._answer_reload
 
     def addresses(self) -> dict[str, tuple[str, int]]:
         """The first IP address and port of each service that listens on one."""
@@ -216,7 +229,8 @@ class MailService(MultiService):
         :raises ConfigError: some of them cannot be bound.
         """
         super().privilegedStartService()
-        self._bound = bind_all(self.config)
+        if not self._bound:
+            self._bound = bind_all(self.config)
 
     def startService(self) -> None:
         """Begin; :attr:`started` tells how it went."""
@@ -228,15 +242,24 @@ class MailService(MultiService):
         self.is_draining = True
         return Deferred.fromCoroutine(self._stop())
 
-    def reload(self) -> None:
-        """Read the certificate again; the one in use stays if that fails."""
+    def reload(self) -> str:
+        """Read the certificate again; the one in use stays if that fails.
+
+        -> what is wrong, or ``""``
+        """
         if self._certificates is None:
-            return
+            return "not started"
+        fault = ""
         try:
             self._certificates.reload()
         except (ConfigError, MailError) as error:
-            self.log.error("the certificate stays as it is: {error}", error=error)
+            fault = f"the certificate stays as it is: {error}"
+            self.log.error("{fault}", fault=fault)
         self._warn_of_expiry(self._certificates.identity)
+        return fault
+
+    async def _answer_reload(self, details: dict[str, Any]) -> dict[str, Any]:
+        return {"fault": self.reload()}
 
     async def _start(self) -> None:
         try:
@@ -256,8 +279,10 @@ class MailService(MultiService):
         self._certificates = certificates
         self._reloading.start(RELOAD_SECONDS, now=False)
         self._warn_of_expiry(certificates.identity)
-        text = announcement(self.config, server_name(self.config), self.endpoints())
-        self.log.info("{text}", text=Lines(text))
+        if self.announces:
+            name = server_name(self.config)
+            text = announcement(self.config, name, self.endpoints())
+            self.log.info("{text}", text=Lines(text))
 
     def _listen(self, certificates: CertificateStore) -> None:
         """Let the reactor accept connections on all sockets."""

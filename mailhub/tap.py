@@ -14,35 +14,49 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import AuthOptionMixin
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
 from .config.faults import ConfigError
 from .config.loading import load
-from .errors import MailError
+from .config.settings import Config
+from .observing.listening import ObservingService
 from .observing.logs import install
+from .processes import privileges
+from .processes.asking import Alone
+from .processes.inherited import take
+from .processes.master import Master
+from .processes.notify import Notifier, Watchdog
+from .processes.worker import REASONS, run
 from .service import MailService, build
 
 #: Of mallopt(3): M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD in octets, and
 #: M_ARENA_MAX, as the store's thread and the reactor hardly allocate at one time.
 MALLOC_OPTIONS = ((-1, 64 << 20), (-2, 4 << 20), (-3, 32 << 20), (-8, 1))
 
-#: What can keep a server from starting without being a bug of it.
-REASONS = (ConfigError, MailError, OSError)
-
 
 class Options(usage.Options, AuthOptionMixin):
     """The command line of ``twistd mailhub``.
 
     :ivar config: the configuration that it leads to.
+    :ivar arguments: the command line itself, and
+    :ivar folder: where it was given: what workers are started with.
     """
 
     supportedInterfaces = (IUsernamePassword,)
     optParameters = [
         ["config", None, None, "The configuration file (see: mailhub config default)."],
         ["data", None, None, "The data folder, instead of the configuration's."],
+        ["workers", None, None, "Processes that serve mail, instead of its number."],
     ]
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """Read the command line."""
+        self.folder = os.getcwd()
+        self.arguments = list(options or ())
+        super().parseOptions(options)
 
     def postOptions(self) -> None:
         """Read the configuration; what is wrong with it is told at once."""
@@ -50,8 +64,9 @@ class Options(usage.Options, AuthOptionMixin):
             self.config = load(
                 self["config"],
                 data=self["data"],
+                workers=self["workers"],
                 environ=os.environ,
-                folder=os.getcwd(),
+                folder=self.folder,
             )
         except ConfigError as error:
             sys.stderr.write(f"mailhub: {error}\n")
@@ -59,8 +74,10 @@ class Options(usage.Options, AuthOptionMixin):
 
 
 class Process(MultiService):
-    """The one server of a process: the process ends where it cannot start.
+    """What ``twistd`` runs: it ends where the server cannot start.
 
+    :param server: a :class:`MailService`, or a :class:`Master` with its workers.
+    :param asks: the way to all processes that serve mail.
     :param pidfile: what ``twistd`` has made, and would leave behind.
     :param twistd: its options, where it is ``twistd`` that runs the process.
     """
@@ -69,25 +86,34 @@ class Process(MultiService):
 
     def __init__(
         self,
-        mail: MailService,
+        config: Config,
+        server: MailService | Master,
+        asks: Alone | Master,
         reactor: Any,
         pidfile: str | None,
         twistd: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        self._config = config
+        self._server = server
+        self._asks = asks
         self._twistd = twistd
-        self._mail = mail
         self._reactor = reactor
         self._pidfile = pidfile
         self._failures: list[Failure] = []
-        mail.setServiceParent(self)
+        self._notifier = Notifier()
+        self._front = ObservingService(config, reactor, asks)
+        self._front.setServiceParent(self)
+        watchdog = Watchdog(self._notifier, reactor, lambda: self._asks.is_well)
+        watchdog.setServiceParent(self)
+        server.setServiceParent(self)
 
     def setServiceParent(self, parent: Any) -> None:
         """Become part of an application, which logs with an observer of ours."""
         super().setServiceParent(parent)
         if self._twistd is not None:
             try:
-                install(parent, self._mail.config, self._reactor, self._twistd)
+                install(parent, self._config, self._reactor, self._twistd)
             except ConfigError:
                 self._give_up(Failure())
 
@@ -100,28 +126,67 @@ class Process(MultiService):
 
     def startService(self) -> None:
         """Start, or end the process: now, or when it turns out."""
-        signal.signal(signal.SIGHUP, self._reload)
-        super().startService()
-        relax_collection()
-        keep_memory()
-        self._mail.started.addErrback(self._failed)
+        try:
+            self._drop_privileges()
+            super().startService()
+        except REASONS:
+            self._give_up(Failure())
+        signal.signal(signal.SIGHUP, self._hung_up)
+        tune_process()
+        self._server.started.addCallbacks(self._ready, self._failed)
         for failure in self._failures:
             self._give_up(failure)
+
+    def stopService(self) -> Deferred[None]:
+        """Let sessions finish; health is told until the end."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        signal.signal(signal.SIGTERM, self._end_at_once)
+        self._notifier.stopping()
+        self._front.drain()
+        await self._server.disownServiceParent()
+        await maybeDeferred(super().stopService)
+
+    def _drop_privileges(self) -> None:
+        server = self._config.server
+        if os.geteuid() == 0 and not server.user:
+            self.log.warn("runs as root: name a [server] user, or use twistd --uid")
+        privileges.drop(self._config)
+
+    def _ready(self, _: None) -> None:
+        self._notifier.ready(f"{len(self._asks.workers)} processes serve mail")
 
     def _failed(self, failure: Failure) -> None:
         if not self._reactor.running:
             self._failures.append(failure)
             return
         self._tell(failure)
-        os.kill(os.getpid(), signal.SIGTERM)
+        self._reactor.addSystemEventTrigger(
+            "after", "shutdown", self._end, _status_of(failure)
+        )
+        self._reactor.stop()
 
     def _give_up(self, failure: Failure) -> None:
         self._tell(failure)
+        self._remove_pidfile()
+        raise SystemExit(_status_of(failure))
+
+    def _end(self, status: int) -> None:
+        # twistd would end with 0, and later callers would take it for success.
+        self._remove_pidfile()
+        os._exit(status)
+
+    def _end_at_once(self, *_: object) -> None:
+        """Somebody does not want to wait for sessions to finish."""
+        if isinstance(self._server, Master):
+            self._server.end_at_once()
+        self._end(128 + signal.SIGTERM)
+
+    def _remove_pidfile(self) -> None:
         if self._pidfile:
             with suppress(OSError):
                 os.unlink(self._pidfile)
-        is_config = failure.check(ConfigError)
-        raise SystemExit(os.EX_CONFIG if is_config else os.EX_UNAVAILABLE)
 
     def _tell(self, failure: Failure) -> None:
         if failure.check(*REASONS):
@@ -129,8 +194,30 @@ class Process(MultiService):
         else:
             self.log.failure("cannot start", failure)
 
-    def _reload(self, *_: object) -> None:
-        self._reactor.callFromThread(self._mail.reload)
+    def _hung_up(self, *_: object) -> None:
+        self._reactor.callFromThread(Deferred.fromCoroutine, self._reload())
+
+    async def _reload(self) -> None:
+        self._notifier.reloading()
+        for worker, answer in (await self._asks.ask_all("reload")).items():
+            if answer["fault"]:
+                self.log.error(
+                    "worker {worker} goes on as before: {fault}",
+                    worker=worker, fault=answer["fault"],
+                )  # fmt: skip
+        self._ready(None)
+
+
+def _status_of(failure: Failure) -> int:
+    value = failure.value
+    is_config = isinstance(value, ConfigError) or getattr(value, "is_config", False)
+    return os.EX_CONFIG if is_config else os.EX_UNAVAILABLE
+
+
+def tune_process() -> None:
+    """Make the most of a process that serves until it ends."""
+    relax_collection()
+    keep_memory()
 
 
 def relax_collection() -> None:
@@ -162,7 +249,43 @@ def makeService(options: Options) -> Process:
     from twisted.internet import reactor  # twistd has chosen one by now
 
     os.umask(0o077)
-    mail = build(options.config, reactor, checkers=options.get("credCheckers") or ())
-    twistd = options.parent
+    config, twistd = options.config, options.parent
     pidfile = twistd.get("pidfile") if twistd is not None else None
-    return Process(mail, reactor, pidfile, twistd)
+    try:
+        inherited = take(config, os.environ)
+    except ConfigError as error:
+        sys.stderr.write(f"mailhub: {error}\n")
+        raise SystemExit(os.EX_CONFIG) from None
+    if config.server.workers == 1:
+        mail = build(config, reactor, checkers=_checkers(options), sockets=inherited)
+        asks = Alone(mail.answers)
+        return Process(config, mail, asks, reactor, pidfile, twistd)
+    order = {
+        "arguments": options.arguments,
+        "folder": options.folder,
+        "logging": None if twistd is None or twistd.get("logger") else {
+            "logfile": twistd.get("logfile") or "",
+            "nodaemon": bool(twistd.get("nodaemon")),
+        },
+    }  # fmt: skip
+    master = Master(config, reactor, inherited, order)
+    return Process(config, master, master, reactor, pidfile, twistd)
+
+
+def _checkers(options: Options) -> list[Any]:
+    return options.get("credCheckers") or []
+
+
+def _make(arguments: list[str], folder: str) -> tuple[Config, list[Any]]:
+    """What a worker serves by, from the master's command line."""
+    with suppress(OSError):
+        os.chdir(folder)
+    options = Options()
+    options.parseOptions(arguments)
+    return options.config, _checkers(options)
+
+
+if __name__ == "__main__":
+    from twisted.internet import reactor as chosen
+
+    run(chosen, _make, tune_process)

@@ -8,16 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 import mailhub
 from mailhub.config.faults import ConfigError
-from mailhub.config.settings import PORTS
+from mailhub.config.settings import PORTS, Config, Listen
 from mailhub.errors import LocalFault
+from mailhub.processes import privileges
+from mailhub.processes.asking import Alone
+from mailhub.processes.worker import StartFailed
 from mailhub.tap import Options, Process, makeService
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(mailhub.__file__)))
@@ -175,11 +180,26 @@ class ProcessTests(Folder):
         self.assertFalse(os.path.exists(os.path.join(self.folder, "twistd.pid")))
 
 
-class FakeReactor:
+class FakeReactor(Clock):
     """As much of a reactor as a failing start needs."""
 
     def __init__(self, running: bool) -> None:
+        super().__init__()
         self.running = running
+        self.at_the_end: list[Callable[[], object]] = []
+
+    def addSystemEventTrigger(
+        self, phase: str, event: str, call: Callable[..., object], *arguments: object
+    ) -> None:
+        """Remember what is to happen."""
+        assert (phase, event) == ("after", "shutdown")
+        self.at_the_end.append(lambda: call(*arguments))
+
+    def stop(self) -> None:
+        """End."""
+        self.running = False
+        for call in self.at_the_end:
+            call()
 
 
 class FakeMail:
@@ -194,6 +214,14 @@ class FakeMail:
         """It is not called any more."""
 
 
+def process_of(
+    mail: FakeMail, reactor: FakeReactor, pidfile: str | None = None
+) -> Process:
+    """What would run *mail*."""
+    config = Config(listen=Listen(admin=()))
+    return Process(config, mail, Alone({}), reactor, pidfile)
+
+
 class StartTests(SynchronousTestCase):
     """A process whose server does not start."""
 
@@ -202,6 +230,7 @@ class StartTests(SynchronousTestCase):
         self.patch(
             Process, "_tell", lambda _, failure: self.said.append(str(failure.value))
         )
+        self.patch(privileges, "drop", lambda config: None)
         before = signal.getsignal(signal.SIGHUP)
         self.addCleanup(signal.signal, signal.SIGHUP, before)
 
@@ -214,21 +243,25 @@ class StartTests(SynchronousTestCase):
             pidfile = self.mktemp()
             with open(pidfile, "w"):
                 pass
-            process = Process(FakeMail(error), FakeReactor(False), pidfile)
+            process = process_of(FakeMail(error), FakeReactor(False), pidfile)
             ended = self.assertRaises(SystemExit, process.startService)
             self.assertEqual(ended.code, code)
             self.assertEqual(self.said.pop(), str(error))
             self.assertFalse(os.path.exists(pidfile))
 
-    def test_a_failure_later_ends_the_process_by_a_signal(self) -> None:
-        sent: list[tuple[int, int]] = []
-        self.patch(os, "kill", lambda *arguments: sent.append(arguments))
-        mail, reactor = FakeMail(), FakeReactor(False)
-        Process(mail, reactor, None).startService()
-        reactor.running = True
-        mail.started.errback(Failure(LocalFault("database gone")))
-        self.assertEqual(self.said, ["database gone"])
-        self.assertEqual(sent, [(os.getpid(), signal.SIGTERM)])
+    def test_a_failure_later_ends_the_process_with_a_status(self) -> None:
+        for failure, code in (
+            (LocalFault("database gone"), os.EX_UNAVAILABLE),
+            (StartFailed("no such setting", is_config=True), os.EX_CONFIG),
+        ):
+            ended: list[int] = []
+            self.patch(os, "_exit", ended.append)
+            mail, reactor = FakeMail(), FakeReactor(False)
+            process_of(mail, reactor).startService()
+            reactor.running = True
+            mail.started.errback(Failure(failure))
+            self.assertEqual(self.said.pop(), str(failure))
+            self.assertEqual(ended, [code])
 
 
 class OptionTests(Folder):
@@ -247,7 +280,7 @@ class OptionTests(Folder):
     def test_data_and_more_checkers_are_options(self) -> None:
         users = self.write("jo@x.org:{PLAIN}pw\n", "users")
         process = self.make("--data", "/d", "--auth", f"mailhub-passwd:{users}")
-        [mail] = list(process)
+        mail = process._server
         self.assertEqual(mail.config.server.data, "/d")
         self.assertIs(mail._reactor, reactor)
         self.assertEqual(Options.supportedInterfaces[0].__name__, "IUsernamePassword")

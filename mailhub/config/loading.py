@@ -46,6 +46,7 @@ def load(
     option: str | None = None,
     *,
     data: str | None = None,
+    workers: str | None = None,
     environ: Mapping[str, str],
     folder: str,
 ) -> Config:
@@ -55,6 +56,7 @@ def load(
 
     :param option: the configuration file that was asked for, if one was.
     :param data: the data folder that was asked for, if one was.
+    :param workers: the number of processes that was asked for, likewise.
     :raises ConfigError: with every fault that was found.
     """
     folder = os.path.abspath(folder)
@@ -65,6 +67,8 @@ def load(
     reading.environment(environ, folder)
     if data is not None:
         reading.option("--data", "server", "data", data, folder)
+    if workers is not None:
+        reading.option("--workers", "server", "workers", workers, folder)
     return reading.config(path, folder)
 
 

@@ -6,6 +6,7 @@ from these tables, and a configuration is read by them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -59,6 +60,15 @@ class Table:
         return value
 
 
+#: Workers that one machine may have.
+MAX_WORKERS = 64
+_ACCOUNT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?")
+
+
+def _account_name(expected: str) -> Text:
+    return Text(expected, _ACCOUNT_NAME.fullmatch, may_be_empty=True)
+
+
 _SERVER = {
     "data": Setting(
         Place("folder"),
@@ -69,6 +79,19 @@ _SERVER = {
         host_name(),
         "What the server calls itself in greetings, trace headers and its own"
         " certificate.  Empty: the machine's name.",
+    ),
+    "workers": Setting(
+        Count(1, MAX_WORKERS),
+        "Processes that serve mail; one for each processor that mail may use.",
+    ),
+    "user": Setting(
+        _account_name("a user of this machine"),
+        "Whom the server becomes after it has bound its addresses, if it is started"
+        " as root.  Empty: nobody else.",
+    ),
+    "group": Setting(
+        _account_name("a group of this machine"),
+        "The group that goes with user.  Empty: the user's own.",
     ),
 }
 

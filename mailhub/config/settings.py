@@ -33,10 +33,17 @@ ALWAYS_LOCAL = frozenset({"lmtp"})
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The machine, and where it keeps everything."""
+    """The machine, and where it keeps everything.
+
+    :ivar user: whom a server that was started as root becomes; its *group* is the
+        user's own where that is empty.
+    """
 
     data: str = "./mailhub-data"
     host_name: str = ""
+    workers: int = 1
+    user: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

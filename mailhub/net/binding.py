@@ -21,17 +21,42 @@ UNIX_MODE = 0o660
 UNAVAILABLE = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
-def bind_internet(host: str, port: int) -> socket.socket:
+def bind_copies(host: str, port: int, number: int) -> list[socket.socket]:
+    """*number* sockets for one address, among which the system deals connections.
+
+    Each has a queue of its own, so that each process is woken for its own only.
+
+    :raises OSError: they cannot be bound, also where somebody listens already.
+    """
+    # A socket that shares no address finds out; those below would join in.
+    probe = bind_internet(host, port)
+    port = probe.getsockname()[1]
+    probe.close()
+    copies: list[socket.socket] = []
+    try:
+        for _ in range(number):
+            copies.append(bind_internet(host, port, is_shared=True))
+    except BaseException:
+        for copy in copies:
+            copy.close()
+        raise
+    return copies
+
+
+def bind_internet(host: str, port: int, is_shared: bool = False) -> socket.socket:
     """A socket that listens on the IP address *host*; port 0 is any free one.
 
     An IPv6 address takes no IPv4 connections, so that peers have one spelling.
 
+    :param is_shared: others of the same user may listen there, too.
     :raises OSError: it cannot be bound.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((host, port))

@@ -76,6 +76,9 @@ class Connection(Protocol):
     factory: ConnectionFactory
     peer: Peer
     is_secure = False
+    #: As who the peer logged in, in its own spelling; empty for strangers.
+    user = b""
+    since = 0.0  #: When it was made, by the factory's clock.
 
     _conversation: Coroutine[Any, Any, None] | None = None
     _waiting: object = None
@@ -235,19 +238,14 @@ class Connection(Protocol):
         :raises twisted.cred.error.UnauthorizedLogin: and what the portal's
             checkers raise besides.
         """
-        tally = self.factory.tally
-        try:
-            _, avatar, logout = await self.factory.portal.login(
-                credentials, self.peer, interface
-            )
-        except Exception as error:
-            tally.logged_in(mechanism, error)
-            raise
-        tally.logged_in(mechanism)
+        avatar, logout = await self.factory.log_in(
+            credentials, self.peer, interface, mechanism
+        )
         if self._ended:
             logout()
             raise Disconnected
         self._logouts.append(logout)
+        self.user = getattr(credentials, "username", b"")
         return avatar
 
     # What Twisted calls.
@@ -339,10 +337,17 @@ class Connection(Protocol):
         if self._ended:
             return
         self._stop = ending
+        if self._is_finishing:
+            return
         if self._waiting is _INPUT and not self._running:
             self._resume()
         elif self._conversation is None:
             self._conclude(ending)
+
+    @property
+    def _is_finishing(self) -> bool:
+        """Whether a server that stops still takes the message that is coming in."""
+        return self._stop is Ending.SHUTDOWN and self._stream_octets >= 0
 
     def abort(self) -> None:
         """Drop the connection without a word."""
@@ -396,7 +401,7 @@ class Connection(Protocol):
 
     async def _more_input(self) -> None:
         """Suspend until something arrives (or :meth:`wake`)."""
-        if self._stop is not None:
+        if self._stop is not None and not self._is_finishing:
             raise Cut(self._stop)
         if self._end_of_input:
             raise Disconnected
@@ -405,7 +410,7 @@ class Connection(Protocol):
             self._resume_reading()
         self._set_deadline()
         await _INPUT
-        if self._stop is not None:
+        if self._stop is not None and not self._is_finishing:
             raise Cut(self._stop)
         if self._end_of_input and len(self._input) == before:
             raise Disconnected

@@ -98,13 +98,20 @@ def _octets(text: str) -> bytes:
 
 
 def make_observer(
-    config: Config, reactor: Any, *, logfile: str = "", nodaemon: bool = True
+    config: Config,
+    reactor: Any,
+    *,
+    logfile: str = "",
+    nodaemon: bool = True,
+    worker: int | None = None,
 ) -> LineObserver:
     """The observer that ``[log]`` asks for.
 
     :param logfile: a path that is stronger than the configured one; ``-`` is the
         standard output.
     :param nodaemon: the process keeps its standard output.
+    :param worker: this process's number, which each line names, if it is one of
+        several.
     :raises ConfigError: the file cannot be opened.
     """
     path = logfile or config.log.file
@@ -120,12 +127,25 @@ def make_observer(
             raise ConfigError([config.fault("log", "file", text)]) from None
     render: Callable[[Event], str]
     if config.log.format == "text":
-        render = TextLines(journal=is_journal(sink.descriptor))
+        place = "" if worker is None else f"worker {worker} "
+        render = TextLines(is_journal(sink.descriptor), place)
     else:
         render = RENDERERS[config.log.format]()
+        if worker is not None:
+            render = _marked(render, worker)
     observer = LineObserver(render, sink, reactor, config.log.level)
     atexit.register(observer.flush)
     return observer
+
+
+def _marked(render: Callable[[Event], str], worker: int) -> Callable[[Event], str]:
+    """*render* for events that get the field ``worker``."""
+
+    def rendered(event: Event) -> str:
+        event["worker"] = worker
+        return render(event)
+
+    return rendered
 
 
 def is_journal(descriptor: int) -> bool:

@@ -67,11 +67,13 @@ class TextLines(Renderer):
 
     :param journal: for systemd's journal, which knows the time: the priority stands
         in front of each line instead.
+    :param place: where it happened, in front of the namespace.
     """
 
-    def __init__(self, journal: bool = False) -> None:
+    def __init__(self, journal: bool = False, place: str = "") -> None:
         super().__init__()
         self._journal = journal
+        self._place = place
         self._kinds: dict[tuple[Any, ...], tuple[str, str, Format]] = {}
 
     def __call__(self, event: Event) -> str:
@@ -100,7 +102,7 @@ class TextLines(Renderer):
         mark = f"<{_PRIORITIES[name]}>" if self._journal else ""
         origin = escape(system or f"{namespace or '-'}#{name}")
         separator = "" if self._journal else " "
-        return mark, f"{separator}[{origin}] ", compiled(form)
+        return mark, f"{separator}[{self._place}{origin}] ", compiled(form)
 
     def _format_date(self, second: int) -> str:
         return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second))

@@ -1,0 +1,214 @@
+"""One place among the workers, and the process that fills it now."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import Enum
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from ..config.listening import Bound
+from .asking import Unanswered
+from .channel import Channel, Joining
+from .worker import CHANNEL, StartFailed
+
+
+class State(Enum):
+    """How far a worker has come."""
+
+    STARTING = "its program is being loaded"
+    WAITING = "it waits to be told to begin"
+    BEGINNING = "it opens the store"
+    READY = "it serves"
+    FAILED = "it cannot start"
+    DEAD = "its process has ended"
+
+
+class Member:
+    """A worker's place.
+
+    :param sockets: what whoever fills it listens on.
+    :param changed: called when :attr:`state` is another.
+    :ivar restarts: how many have taken over so far.
+    :ivar pause: seconds before the next one may.
+    :ivar reason: why the last one died.
+    :ivar last_answer: when it last said something, by the reactor's clock.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        slot: int,
+        sockets: Sequence[Bound],
+        changed: Callable[[Member], object],
+    ) -> None:
+        self.slot = slot
+        self.sockets = sockets
+        self.state = State.DEAD
+        self.restarts = 0
+        self.pause = 0.0
+        self.reason = ""
+        self.started_at = self.last_answer = 0.0
+        self.failure = StartFailed("", False)
+        self._reactor = reactor
+        self._changed = changed
+        self._channel: Channel | None = None
+        self._process: Any = None
+        self._ended: Deferred[None] | None = None
+
+    def start(self) -> None:
+        """Start a process."""
+        ours, theirs = socket.socketpair()
+        descriptors = {0: 0, 1: 1, 2: 2, CHANNEL: theirs.fileno()}
+        for number, bound in enumerate(self.sockets, CHANNEL + 1):
+            descriptors[number] = bound.socket.fileno()
+        self.started_at = self.last_answer = self._reactor.seconds()
+        self._channel = Channel({}, self._told, self._nothing)
+        self._become(State.STARTING)
+        self._process = self._reactor.spawnProcess(
+            _Watch(self._died),
+            sys.executable,
+            _command(self.slot),
+            _environment(),
+            childFDs=descriptors,
+        )
+        theirs.close()
+        ours.setblocking(False)
+        self._reactor.adoptStreamConnection(
+            ours.fileno(), socket.AF_UNIX, Joining(self._channel)
+        )
+        ours.close()
+
+    def begin(self, order: Mapping[str, Any]) -> None:
+        """Let it open the store and serve.
+
+        :param order: see :class:`mailhub.processes.worker.Worker`.
+        """
+        assert self._channel is not None
+        sockets = [
+            [each.service, each.endpoint.host, each.endpoint.port, each.endpoint.path]
+            for each in self.sockets
+        ]
+        passed = [[*one, number] for number, one in enumerate(sockets, CHANNEL + 1)]
+        self._become(State.BEGINNING)
+        self._channel.tell("begin", slot=self.slot, sockets=passed, **order)
+
+    async def ask(
+        self, question: str, details: dict[str, Any], patience: float
+    ) -> dict[str, Any]:
+        """Its answer.
+
+        :raises Unanswered: with the reason; also after *patience* seconds.
+        """
+        if self._channel is None:
+            raise Unanswered("it is not running")
+        waiting = self._channel.ask(question, details)
+        timer = self._reactor.callLater(patience, waiting.cancel)
+        try:
+            answer = await waiting
+        except CancelledError:
+            raise Unanswered(f"nothing for {patience:g} s") from None
+        finally:
+            if timer.active():
+                timer.cancel()
+        self.last_answer = self._reactor.seconds()
+        return answer
+
+    def end(self, patience: float) -> Deferred[None]:
+        """Let it finish its sessions; kill it after *patience* seconds.
+
+        -> fires when it has ended.
+        """
+        ended: Deferred[None] = Deferred()
+        if self._process is None:
+            ended.callback(None)
+            return ended
+        self._ended = ended
+        self._signal(signal.SIGTERM)
+        timer = self._reactor.callLater(patience, self.kill)
+        ended.addCallback(lambda _: timer.active() and timer.cancel())
+        return ended
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close our copies of the sockets."""
+        for bound in self.sockets:
+            bound.socket.close()
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            with suppress(ProcessExitedAlready):
+                self._process.signalProcess(number)
+
+    def _told(self, message: dict[str, Any]) -> None:
+        self.last_answer = self._reactor.seconds()
+        match message["tell"]:
+            case "here":
+                self._become(State.WAITING)
+            case "ready":
+                self._become(State.READY)
+            case "failed":
+                self.failure = StartFailed(message["reason"], message["is_config"])
+                self.reason = message["reason"]
+
+    def _died(self, reason: Failure) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        self._channel = self._process = None
+        is_refusal = bool(str(self.failure)) and self.state is State.BEGINNING
+        if not is_refusal:
+            self.reason = _told_of(reason)
+            self.failure = StartFailed(f"a worker died: {self.reason}", False)
+        self._become(State.FAILED if self.state is not State.READY else State.DEAD)
+        if self._ended is not None:
+            ended, self._ended = self._ended, None
+            ended.callback(None)
+
+    def _become(self, state: State) -> None:
+        self.state = state
+        self._changed(self)
+
+    def _nothing(self) -> None:
+        """That its channel is closed is no news: it ends, and that is."""
+
+
+def _told_of(reason: Failure) -> str:
+    if reason.check(ProcessDone):
+        return "it ended by itself"
+    value: Any = reason.value
+    if value.signal is not None:
+        return f"signal {value.signal}"
+    return f"exit status {value.exitCode}"
+
+
+def _command(slot: int) -> list[str]:
+    return [sys.executable, "-m", "mailhub.tap", f"worker-{slot}"]
+
+
+def _environment() -> dict[str, str]:
+    """It finds the same modules as this process."""
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    return {**os.environ, "PYTHONPATH": path}
+
+
+class _Watch(ProcessProtocol):
+    """Tells when the process has ended."""
+
+    def __init__(self, died: Callable[[Failure], object]) -> None:
+        self._died = died
+
+    def processEnded(self, reason: Failure) -> None:
+        """It has, for the reason given."""
+        self._died(reason)

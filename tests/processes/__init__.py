@@ -1,0 +1,1 @@
+"""Tests of the master and its workers, as real processes."""
