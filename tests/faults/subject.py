@@ -64,7 +64,10 @@ class Subject:
     :param folder: everything it writes is below this.
     :param without: what of its promises is taken out, see :mod:`.broken`.
     :param workers: processes that serve, or 0 for one without a master.
+    :cvar patches: the program that takes promises out.
     """
+
+    patches = "tests.faults.broken"
 
     def __init__(
         self, folder: Path, without: str | None = None, workers: int = 0
@@ -116,18 +119,21 @@ class Subject:
             command = [Path(sys.executable).parent / "twistd", *arguments]
         else:
             command = [
-                sys.executable, "-m", "tests.faults.broken", self._without, *arguments
+                sys.executable, "-m", self.patches, self._without, *arguments
             ]
         began = time.monotonic()
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
                 [*wrapper, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=self._environment(), cwd=self.folder,
+                env=self._environment(), cwd=self.folder, preexec_fn=self._before,
             )
         for port in astuple(self.ports):
             self._wait_for(port)
         self._pid = child_of(self._process.pid) if wrapper else self._process.pid
         return time.monotonic() - began
+
+    def _before(self) -> None:
+        """Called in the server's process before it is the server."""
 
     def _wait_for(self, port: int) -> None:
         end = time.monotonic() + START_TIMEOUT
