@@ -46,7 +46,7 @@ class Turns:
         peers = [peer for peer in peers if set(workload.services) <= set(peer.ports)]
         filled: set[str] = set()
         try:
-            for repetition in range(self._plan.repetitions):
+            for repetition in range(min(self._plan.repetitions, workload.most_turns)):
                 for peer in peers:
                     fresh = not (workload.keeps_data and peer.name in filled)
                     filled.add(peer.name)

@@ -27,6 +27,7 @@ class Workload:
     :ivar services: that a server has to offer for it.
     :ivar keeps_data: whether all repetitions use one store, each another user.
     :ivar users: how many it needs.
+    :ivar most_turns: repetitions at most, where one takes minutes.
     """
 
     run: Run
@@ -34,6 +35,7 @@ class Workload:
     services: tuple[str, ...]
     keeps_data: bool = True
     users: Callable[[Plan], int] = lambda plan: USERS
+    most_turns: int = 10
 
 
 _BOTH = ("mailhub", "mailhub-2")
@@ -55,6 +57,7 @@ WORKLOADS = {
         ("smtp", "imap", "imaps"),
         keeps_data=False,
         users=lambda plan: users_for(max(plan.idle, plan.idle_peers)),
+        most_turns=1,
     ),
     "w5": Workload(w5, ("mailhub", "dovecot"), ("pop3",)),
     "w6": Workload(w6, (*_BOTH, "dovecot", "dovecot-tuned"), ("imaps",)),
