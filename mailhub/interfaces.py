@@ -124,6 +124,18 @@ class IDirectory(Interface):
         """*async* -> ``bool``: whether it was there."""
 
 
+class IAtomicDirectory(Interface):
+    """What an ``IDirectory`` may provide besides: several changes as one."""
+
+    def perform(work):
+        """*async* -> what the coroutine function *work* returns.
+
+        It is called, perhaps in another thread, with an ``IDirectory`` and waits for
+        nothing else.  All of its changes become durable together, or none where it
+        raises.
+        """
+
+
 class IMailStore(Interface):
     """A backend: accounts, durable delivery, and the changes of others."""
 

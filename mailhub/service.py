@@ -18,10 +18,11 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from .admin.answers import answers_of as admin_answers
 from .auth.passwd_file import PasswdFileChecker
 from .auth.portal import make_portal
 from .auth.realm import Realm
-from .auth.throttle import LoginLimits
+from .auth.throttle import LoginLimits, Throttle
 from .auth.workers import HashWorkers
 from .config.faults import ConfigError
 from .config.folder import prepare_folder
@@ -31,15 +32,17 @@ from .config.listening import Bound, bind_all
 from .config.settings import Config
 from .config.text import announcement
 from .counting import Histogram
-from .errors import MailError
+from .errors import LocalFault, MailError
 from .imap.server import IMAPFactory
 from .logbook import Complaints, Lines
 from .net.certificates import Identity
 from .net.factory import ConnectionFactory
-from .net.listen import wrap_tls
+from .net.listen import Entrance
+from .net.roll import Roll
 from .net.server_tls import CertificateStore
 from .net.spool import Spool
-from .observing.answers import Answer, answers_of
+from .observing.answers import Answer
+from .observing.answers import answers_of as observing_answers
 from .observing.lag import ReactorLag
 from .pop3.server import POP3Factory
 from .routing.router import Router
@@ -49,7 +52,7 @@ from .store.memory import MemoryStore
 from .store.sqlite.store import SQLiteStore
 
 #: The certificate is read again this often: somebody may have renewed it.
-RELOAD_SECONDS = 86_400.0
+RENEWAL_SECONDS = 86_400.0
 #: From here on the log says that the certificate ends soon.
 EXPIRY_WARNING = timedelta(days=14)
 
@@ -95,32 +98,62 @@ def build(
     """
     complaints = Complaints()
     store = make_store(config, reactor, complaints)
-    router = Router(
-        store.directory,
-        host_names=[server_name(config)],
-        postmaster=config.mail.postmaster,
-        separator=config.mail.plus_separator,
-    )
-    strangers = InboundSubmission(store, router)
-    realm = Realm(
-        store,
-        inbound=lambda: strangers,
-        for_user=lambda login: UserSubmission(store, router, login=login),
-    )
-    sources = config.login.auth
-    workers = HashWorkers(reactor)
-    portal = make_portal(
-        realm,
-        store.directory if any(each.name == "store" for each in sources) else None,
-        reactor,
-        more_checkers=[
-            *(PasswdFileChecker(each.path) for each in sources if each.path),
-            *checkers,
-        ],
-        limits=_login_limits(config),
-        workers=workers,
-    )
-    return MailService(config, reactor, store, portal, workers, complaints, sockets)
+    logins = Logins(store, reactor, _login_limits(config), checkers)
+    return MailService(config, reactor, store, logins, complaints, sockets)
+
+
+class Logins:
+    """Makes the portal of a configuration; keeps what outlives each of them.
+
+    :param limits: of failed logins.
+    :param checkers: more ``ICredentialsChecker``s, asked after the configured ones.
+    :ivar throttle: counts failed logins.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        reactor: Any,
+        limits: LoginLimits,
+        checkers: Iterable[Any] = (),
+    ) -> None:
+        self.throttle = Throttle(reactor, limits)
+        self._store = store
+        self._reactor = reactor
+        self._checkers = tuple(checkers)
+        self._workers = HashWorkers(reactor)
+
+    def portal(self, config: Config) -> Portal:
+        """Where all protocols log in; password files are read when first used."""
+        store = self._store
+        router = Router(
+            store.directory,
+            host_names=[server_name(config)],
+            postmaster=config.mail.postmaster,
+            separator=config.mail.plus_separator,
+        )
+        strangers = InboundSubmission(store, router)
+        realm = Realm(
+            store,
+            inbound=lambda: strangers,
+            for_user=lambda login: UserSubmission(store, router, login=login),
+        )
+        sources = config.login.auth
+        return make_portal(
+            realm,
+            store.directory if any(each.name == "store" for each in sources) else None,
+            self._reactor,
+            more_checkers=[
+                *(PasswdFileChecker(each.path) for each in sources if each.path),
+                *self._checkers,
+            ],
+            workers=self._workers,
+            throttle=self.throttle,
+        )
+
+    def stop(self) -> None:
+        """End the threads that hash passwords."""
+        self._workers.stop()
 
 
 def make_store(
@@ -150,12 +183,13 @@ class MailService(MultiService):
     nothing listens then, and the store is closed.
 
     :param store: an ``IMailStore``, not yet started.
-    :param portal: where all protocols log in.
+    :param logins: makes the portals where all protocols log in.
     :param complaints: whether a fault of ours that lasts is logged: the store and
         all protocols run into the same one.
     :ivar factories: by service, once it has started.
     :ivar started: a ``Deferred`` that fires when all services listen.
     :ivar is_draining: whether it is about to stop.
+    :ivar reloaded: called with the configuration, each time that it is another.
     :ivar announces: whether it tells the log what a person who has started it wants
         to know.
     :ivar answers: what this process can be asked, by the name of the question: each
@@ -169,8 +203,7 @@ class MailService(MultiService):
         config: Config,
         reactor: Any,
         store: Any,
-        portal: Portal,
-        workers: HashWorkers,
+        logins: Logins,
         complaints: Complaints | None = None,
         sockets: Iterable[Bound] = (),
     ) -> None:
@@ -178,22 +211,25 @@ class MailService(MultiService):
         self._complaints = complaints or Complaints()
         self.config = config
         self.store = store
-        self.portal = portal
         self.factories: dict[str, ConnectionFactory] = {}
         self.started: Deferred[None] = Deferred()
         self.is_draining = False
-        self._workers = workers
+        self.reloaded: list[Callable[[Config], object]] = []
+        self._logins = logins
+        self.portal = logins.portal(config)
         self._reactor = reactor
         self._certificates: CertificateStore | None = None
         self._bound = list(sockets)
         self.announces = True
         self._ports: list[IListeningPort] = []
-        self._reloading = LoopingCall(self.reload)
-        self._reloading.clock = reactor
+        self._entrances: dict[str, Entrance] = {}
+        self._renewing = LoopingCall(self.renew_certificate)
+        self._renewing.clock = reactor
         self._lag = ReactorLag(reactor)
         self._lag.setServiceParent(self)
-        self.answers: dict[str, Answer] = answers_of(self, reactor)
-        self.answers["reload"] = self._answer_reload
+        self.answers: dict[str, Answer] = {
+            **observing_answers(self, reactor), **admin_answers(self)
+        }
 
     def addresses(self) -> dict[str, tuple[str, int]]:
         """The first IP address and port of each service that listens on one."""
@@ -242,24 +278,53 @@ class MailService(MultiService):
         self.is_draining = True
         return Deferred.fromCoroutine(self._stop())
 
-    def reload(self) -> str:
-        """Read the certificate again; the one in use stays if that fails.
-
-        -> what is wrong, or ``""``
-        """
+    def renew_certificate(self) -> None:
+        """Read the certificate again; the one in use stays if that fails."""
         if self._certificates is None:
-            return "not started"
-        fault = ""
+            return
         try:
             self._certificates.reload()
         except (ConfigError, MailError) as error:
-            fault = f"the certificate stays as it is: {error}"
-            self.log.error("{fault}", fault=fault)
+            self.log.error("the certificate stays as it is: {error}", error=error)
         self._warn_of_expiry(self._certificates.identity)
-        return fault
 
-    async def _answer_reload(self, details: dict[str, Any]) -> dict[str, Any]:
-        return {"fault": self.reload()}
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Get everything ready for another configuration.
+
+        Sessions that are open go on by the one that they have begun with, except that
+        failed logins are held to the new limits at once.
+
+        :param config: what needs a restart (:func:`mailhub.config.changes.settle`)
+            has to be as it is.
+        :raises ConfigError: it cannot be used, and nothing has changed.
+        :raises MailError: likewise.
+
+        -> what has to be called to use it; it cannot fail
+        """
+        certificates = self._certificates
+        if certificates is None:
+            raise LocalFault("the server has not started, or has stopped")
+        use_certificate = certificates.prepare(
+            lambda: certificate(config, datetime.now(UTC)), config.tls.minimum_version
+        )
+        portal = self._logins.portal(config)
+        factories = {
+            service: self._factory(service, config, portal, certificates, old.roll)
+            for service, old in self.factories.items()
+        }
+
+        def use() -> None:
+            use_certificate()
+            self.config, self.portal = config, portal
+            self._logins.throttle.limits = _login_limits(config)
+            self.factories.update(factories)
+            for service, factory in factories.items():
+                self._entrances[service].lead_to(factory)
+            self._warn_of_expiry(certificates.identity)
+            for tell in self.reloaded:
+                tell(config)
+
+        return use
 
     async def _start(self) -> None:
         try:
@@ -277,7 +342,7 @@ class MailService(MultiService):
             await self._close()
             raise
         self._certificates = certificates
-        self._reloading.start(RELOAD_SECONDS, now=False)
+        self._renewing.start(RENEWAL_SECONDS, now=False)
         self._warn_of_expiry(certificates.identity)
         if self.announces:
             name = server_name(self.config)
@@ -287,38 +352,46 @@ class MailService(MultiService):
     def _listen(self, certificates: CertificateStore) -> None:
         """Let the reactor accept connections on all sockets."""
         for service in {bound.service for bound in self._bound}:
-            factory = self._factory(service, certificates)
-            factory.complaints = self._complaints
+            factory = self._factory(service, self.config, self.portal, certificates)
             self.factories[service] = factory
+            self._entrances[service] = Entrance(factory, self._reactor)
         for bound in self._bound:
             port = self._reactor.adoptStreamPort(
                 bound.socket.fileno(),
                 bound.socket.family,
-                wrap_tls(self.factories[bound.service], self._reactor),
+                self._entrances[bound.service],
             )
             self._ports.append(port)
             bound.socket.close()  # the port has its own copy
 
     def _factory(
-        self, service: str, certificates: CertificateStore
+        self,
+        service: str,
+        config: Config,
+        portal: Portal,
+        certificates: CertificateStore,
+        roll: Roll | None = None,
     ) -> ConnectionFactory:
-        kind, plaintext = _KINDS[service], self.config.login.plaintext
-        return kind.factory(
-            self.portal,
+        kind, plaintext = _KINDS[service], config.login.plaintext
+        factory = kind.factory(
+            portal,
             service=service,
-            host_name=server_name(self.config),
+            host_name=server_name(config),
             certificates=certificates.server(kind.alpn),
             implicit_tls=kind.implicit_tls,
-            limits=self.config.limits,
+            limits=config.limits,
             spool=self.store.spool,
             clock=self._reactor,
+            roll=roll,
             trusts_loopback=plaintext != "never",
             trusts_everybody=plaintext == "always",
         )
+        factory.complaints = self._complaints
+        return factory
 
     async def _stop(self) -> None:
-        if self._reloading.running:
-            self._reloading.stop()
+        if self._renewing.running:
+            self._renewing.stop()
         await self._close()
         await MultiService.stopService(self)
 
@@ -332,8 +405,9 @@ class MailService(MultiService):
             bound.socket.close()
         self._bound.clear()
         self.factories.clear()
+        self._entrances.clear()
         self._certificates = None
-        self._workers.stop()
+        self._logins.stop()
         await self.store.stop()
 
     def _warn_of_expiry(self, identity: Identity) -> None:

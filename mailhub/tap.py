@@ -19,8 +19,10 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from .admin.reloading import Reloading
+from .config.changes import settle
 from .config.faults import ConfigError
-from .config.loading import load
+from .config.loading import Known, load, load_again
 from .config.settings import Config
 from .observing.listening import ObservingService
 from .observing.logs import install
@@ -43,9 +45,11 @@ class Options(usage.Options, AuthOptionMixin):
     :ivar config: the configuration that it leads to.
     :ivar arguments: the command line itself, and
     :ivar folder: where it was given: what workers are started with.
+    :ivar known: the configuration file, if another process has read it.
     """
 
     supportedInterfaces = (IUsernamePassword,)
+    known: Known | None = None
     optParameters = [
         ["config", None, None, "The configuration file (see: mailhub config default)."],
         ["data", None, None, "The data folder, instead of the configuration's."],
@@ -67,6 +71,7 @@ class Options(usage.Options, AuthOptionMixin):
                 workers=self["workers"],
                 environ=os.environ,
                 folder=self.folder,
+                known=self.known,
             )
         except ConfigError as error:
             sys.stderr.write(f"mailhub: {error}\n")
@@ -97,6 +102,9 @@ class Process(MultiService):
         self._config = config
         self._server = server
         self._asks = asks
+        self._reloading = Reloading(config, asks)
+        if isinstance(server, Master):
+            self._reloading.reloaded.append(server.use)
         self._twistd = twistd
         self._reactor = reactor
         self._pidfile = pidfile
@@ -113,9 +121,13 @@ class Process(MultiService):
         super().setServiceParent(parent)
         if self._twistd is not None:
             try:
-                install(parent, self._config, self._reactor, self._twistd)
+                observer = install(parent, self._config, self._reactor, self._twistd)
             except ConfigError:
                 self._give_up(Failure())
+            if observer is not None:
+                self._reloading.reloaded.append(
+                    lambda config: observer.leave_out(config.log.level)
+                )
 
     def privilegedStartService(self) -> None:
         """Bind, or end the process."""
@@ -195,16 +207,16 @@ class Process(MultiService):
             self.log.failure("cannot start", failure)
 
     def _hung_up(self, *_: object) -> None:
-        self._reactor.callFromThread(Deferred.fromCoroutine, self._reload())
+        self._reactor.callFromThread(
+            lambda: Deferred.fromCoroutine(self._reload()).addErrback(self._broken)
+        )
+
+    def _broken(self, failure: Failure) -> None:
+        self.log.failure("the configuration could not be read again", failure)
 
     async def _reload(self) -> None:
         self._notifier.reloading()
-        for worker, answer in (await self._asks.ask_all("reload")).items():
-            if answer["fault"]:
-                self.log.error(
-                    "worker {worker} goes on as before: {fault}",
-                    worker=worker, fault=answer["fault"],
-                )  # fmt: skip
+        await self._reloading.run()
         self._ready(None)
 
 
@@ -276,13 +288,15 @@ def _checkers(options: Options) -> list[Any]:
     return options.get("credCheckers") or []
 
 
-def _make(arguments: list[str], folder: str) -> tuple[Config, list[Any]]:
+def _make(order: Mapping[str, Any]) -> tuple[Config, list[Any]]:
     """What a worker serves by, from the master's command line."""
     with suppress(OSError):
-        os.chdir(folder)
+        os.chdir(order["folder"])
     options = Options()
-    options.parseOptions(arguments)
-    return options.config, _checkers(options)
+    options.known = Known(*order["first"])
+    options.parseOptions(order["arguments"])
+    config = load_again(options.config, Known(*order["now"]))
+    return settle(config, options.config)[0], _checkers(options)
 
 
 if __name__ == "__main__":

@@ -180,14 +180,14 @@ class CertificateTests(Servers):
         ensure_own(self.path, ["two.example.org"], self.now)
         self.assertNotEqual(self.der(), before)
         self.assertEqual(await self.shown(server), before)
-        server.reload()
+        server.renew_certificate()
         self.assertEqual(await self.shown(server), self.der())
 
     async def test_a_broken_one_leaves_the_old_one_in_use(self) -> None:
         server = await self.start(self.config)
         before = self.der()
         os.unlink(self.path)
-        server.reload()
+        server.renew_certificate()
         self.assertEqual(await self.shown(server), before)
 
     async def test_one_that_ends_soon_is_told(self) -> None:
@@ -204,4 +204,4 @@ class CertificateTests(Servers):
         self.assertEqual(said.warnings, [f"the certificate ends on {end:%Y-%m-%d}"])
 
     def test_reloading_a_stopped_server_does_nothing(self) -> None:
-        build(self.config, reactor).reload()
+        build(self.config, reactor).renew_certificate()

@@ -144,7 +144,7 @@ class ProcessTests(Folder):
         process.send_signal(signal.SIGHUP)
         assert process.stdout is not None
         for line in process.stdout:
-            if "the certificate stays as it is" in line:
+            if "the configuration stays as it was" in line:
                 self.assertIn("run: chmod 600", line)
                 return
         self.fail("the certificate was not read again")

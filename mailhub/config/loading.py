@@ -6,13 +6,14 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .faults import ConfigError, Fault, advice, shown
 from .kinds import Kind, ListOf, Unfit, quoted
 from .location import Lines
 from .schema import TABLES
-from .settings import PORTS, Config, Origin
+from .settings import PORTS, Call, Config, Origin
 
 #: Names the configuration file where no option does.
 FILE_VARIABLE = "MAILHUB_CONFIG"
@@ -23,6 +24,18 @@ LARGEST_FILE = 1 << 20
 #: ``MAILHUB_<TABLE>__<KEY>`` overrides one setting.
 _OVERRIDE = re.compile(r"MAILHUB_([A-Z0-9]+)__([A-Z0-9_]+)")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A configuration file that was found.
+
+    :ivar path: ``None`` where there is none.
+    :ivar text: what it says; ``None`` if that was not read.
+    """
+
+    path: str | None
+    text: str | None = None
 
 
 def find(option: str | None, environ: Mapping[str, str], folder: str) -> str | None:
@@ -49,6 +62,7 @@ def load(
     workers: str | None = None,
     environ: Mapping[str, str],
     folder: str,
+    known: Known | None = None,
 ) -> Config:
     """The settings for a program started in *folder*.
 
@@ -57,19 +71,50 @@ def load(
     :param option: the configuration file that was asked for, if one was.
     :param data: the data folder that was asked for, if one was.
     :param workers: the number of processes that was asked for, likewise.
+    :param known: what another process has found and read already.
     :raises ConfigError: with every fault that was found.
     """
     folder = os.path.abspath(folder)
-    path = find(option, environ, folder)
+    call = Call(option, data, workers, _ours(environ), folder)
+    if known is None:
+        known = Known(find(option, environ, folder))
     reading = _Reading()
-    if path is not None:
-        reading.file(path)
+    if known.path is not None:
+        reading.file(known.path, known.text)
     reading.environment(environ, folder)
     if data is not None:
         reading.option("--data", "server", "data", data, folder)
     if workers is not None:
         reading.option("--workers", "server", "workers", workers, folder)
-    return reading.config(path, folder)
+    return replace(reading.config(known.path, folder), call=call)
+
+
+def load_again(config: Config, known: Known | None = None) -> Config:
+    """What :func:`load` makes of the same call now.
+
+    :param config: from :func:`load`.
+    :raises ConfigError: with every fault that was found.
+    """
+    call = config.call
+    if call is None:
+        raise ValueError("these settings were not read from anywhere")
+    return load(
+        call.option,
+        data=call.data,
+        workers=call.workers,
+        environ=call.environ,
+        folder=call.folder,
+        known=known,
+    )
+
+
+def _ours(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that matter here; no others are kept."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name == FILE_VARIABLE or _OVERRIDE.fullmatch(name)
+    }
 
 
 class _Reading:
@@ -79,6 +124,7 @@ class _Reading:
         self._values: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
         self._origins: dict[tuple[str, str], Origin] = {}
         self._faults: list[Fault] = []
+        self._text = ""
 
     def config(self, path: str | None, folder: str) -> Config:
         """What was read, once all of it is right.
@@ -92,6 +138,7 @@ class _Reading:
         config = Config(
             **{name: TABLES[name].holder(**self._values[name]) for name in TABLES},
             source=path,
+            text=self._text,
             origins=self._origins,
         )
         wrong = {(fault.table, fault.key) for fault in self._faults}
@@ -102,17 +149,19 @@ class _Reading:
             raise ConfigError(sorted(self._faults, key=lambda fault: fault.line or 0))
         return config
 
-    def file(self, path: str) -> None:
-        """Take the settings of the file at *path*."""
+    def file(self, path: str, text: str | None) -> None:
+        """Take the settings of the file at *path*, which says *text*."""
         try:
-            text = _text_of(path)
+            if text is None:
+                text = _text_of(path)
+            self._text = text
             document = tomllib.loads(text)
         except OSError as error:
             self._refuse(path, None, f"cannot be read: {error.strerror}")
         except _Unreadable as error:
             self._refuse(path, error.line, error.expected)
         except tomllib.TOMLDecodeError as error:
-            self._refuse(path, *_syntax_fault(text, str(error)))
+            self._refuse(path, *_syntax_fault(self._text, str(error)))
         except RecursionError:
             self._refuse(path, 1, "expected TOML: too deeply nested")
         else:

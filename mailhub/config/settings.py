@@ -147,10 +147,26 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What a program was started with, so that its settings can be read again.
+
+    The fields are the arguments of :func:`mailhub.config.loading.load`.
+    """
+
+    option: str | None
+    data: str | None
+    workers: str | None
+    environ: Mapping[str, str]
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings of one server.
 
     :ivar source: the file they came from, ``None`` where all are defaults.
+    :ivar text: what the file said.
+    :ivar call: how they were read; ``None`` where a program has made them.
     :ivar origins: of the settings that were made, by table and key.
     """
 
@@ -163,6 +179,8 @@ class Config:
     store: Store = field(default_factory=Store)
     log: Log = field(default_factory=Log)
     source: str | None = None
+    text: str = field(default="", compare=False, repr=False)
+    call: Call | None = field(default=None, compare=False, repr=False)
     origins: Mapping[tuple[str, str], Origin] = field(
         default_factory=dict, compare=False, repr=False
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.cred.credentials import ICredentials
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
+from zope.interface import Interface
 
 from ..interfaces import ISpool
 from ..logbook import Complaints
@@ -89,6 +91,22 @@ class ConnectionFactory(Factory):
             service=self.service,
             local_name=self.host_name,
         )
+
+    async def log_in(
+        self,
+        credentials: ICredentials,
+        peer: Peer,
+        interface: type[Interface],
+        mechanism: str,
+    ) -> tuple[Any, Callable[[], object]]:
+        """The avatar for *credentials*, and its logout; counts what came of it."""
+        try:
+            _, avatar, logout = await self.portal.login(credentials, peer, interface)
+        except Exception as error:
+            self.tally.logged_in(mechanism, error)
+            raise
+        self.tally.logged_in(mechanism)
+        return avatar, logout
 
     def admit(self, connection: Connection) -> bool:
         """Count *connection* in; whether it is within the limits."""

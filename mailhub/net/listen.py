@@ -1,8 +1,11 @@
-"""Wrapping of factories for the sockets they listen on."""
+"""Factories for the sockets that a service listens on."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from .factory import ConnectionFactory
@@ -16,3 +19,24 @@ def wrap_tls(factory: ConnectionFactory, clock: IReactorTime) -> IProtocolFactor
     if not factory.implicit_tls:
         return factory
     return TLSMemoryBIOFactory(factory.certificates, False, factory, clock)
+
+
+class Entrance(Factory):
+    """What a service listens with while the factories behind it change.
+
+    Whoever has come in keeps the factory that let it in.
+    """
+
+    noisy = False
+
+    def __init__(self, factory: ConnectionFactory, clock: IReactorTime) -> None:
+        self._clock = clock
+        self.lead_to(factory)
+
+    def lead_to(self, factory: ConnectionFactory) -> None:
+        """Let *factory* make the next connections."""
+        self._behind = wrap_tls(factory, self._clock)
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A connection of the factory that is in use now."""
+        return self._behind.buildProtocol(addr)

@@ -68,6 +68,7 @@ class Roll:
         if self._sweep is None:
             self._start_sweep(clock)
         self.connections.add(connection)
+        connection.since = clock.seconds()
         self.tally.accepted += 1
         here = 0
         if not connection.peer.is_loopback:

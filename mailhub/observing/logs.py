@@ -51,9 +51,7 @@ class LineObserver:
         self.sink = sink
         self._render = render
         self._reactor = reactor
-        self._quiet = frozenset(
-            LogLevel.lookupByName(name) for name in LEVELS[: LEVELS.index(least)]
-        )
+        self.leave_out(least)
         self._home = get_ident()
         self._lines: list[str] = []
         self._waiting = 0
@@ -75,6 +73,12 @@ class LineObserver:
         elif not self._is_due:
             self._is_due = True
             self._reactor.callLater(0, self._end_turn)
+
+    def leave_out(self, least: str) -> None:
+        """Write nothing that is less serious than *least* from now on."""
+        self._quiet = frozenset(
+            LogLevel.lookupByName(name) for name in LEVELS[: LEVELS.index(least)]
+        )
 
     def flush(self) -> None:
         """Write what waits."""

@@ -52,11 +52,12 @@ class Master(Service):
         config: Config,
         reactor: Any,
         inherited: Sequence[Bound],
-        order: Mapping[str, Any],
+        order: dict[str, Any],
     ) -> None:
         self._config = config
         self._reactor = reactor
-        self._order = order
+        known = config.source, config.text
+        self._order = {**order, "first": known, "now": known}
         self._is_stopping = False
         self.started: Deferred[None] = Deferred()
         self._inherited = inherited
@@ -102,6 +103,11 @@ class Master(Service):
             member.state is State.READY and now - member.last_answer < 2 * HEARTBEAT
             for member in self._members
         )
+
+    def use(self, config: Config) -> None:
+        """Start workers with *config* from now on; those that serve are told."""
+        self._config = config
+        self._order = {**self._order, "now": (config.source, config.text)}
 
     # The life of the service.
 
@@ -165,6 +171,8 @@ class Master(Service):
                 self._replace(member)
 
     def _one_is_ready(self, member: Member) -> None:
+        if member.order is not self._order:
+            Deferred.fromCoroutine(self._catch_up(member))
         if self.started.called:
             self.log.info("worker {slot} is back", slot=member.slot)
             return
@@ -177,6 +185,14 @@ class Master(Service):
             text = announcement(self._config, name, endpoints)
             self.log.info("{text}", text=Lines(text))
             self.started.callback(None)
+
+    async def _catch_up(self, member: Member) -> None:
+        """Tell of a configuration that came while it began with the one before."""
+        path, text = self._order["now"]
+        details = {"step": "prepare", "path": path, "text": text}
+        answer = await self._ask(member, "reload", details)
+        if answer is not None and not answer["faults"]:
+            await self._ask(member, "reload", {"step": "use"})
 
     def _replace(self, member: Member) -> None:
         lived = self._reactor.seconds() - member.started_at

@@ -41,6 +41,7 @@ class Member:
     :ivar restarts: how many have taken over so far.
     :ivar pause: seconds before the next one may.
     :ivar reason: why the last one died.
+    :ivar order: what the process was told to begin with.
     :ivar last_answer: when it last said something, by the reactor's clock.
     """
 
@@ -59,6 +60,7 @@ class Member:
         self.reason = ""
         self.started_at = self.last_answer = 0.0
         self.failure = StartFailed("", False)
+        self.order: Mapping[str, Any] = {}
         self._reactor = reactor
         self._changed = changed
         self._channel: Channel | None = None
@@ -99,6 +101,7 @@ class Member:
             for each in self.sockets
         ]
         passed = [[*one, number] for number, one in enumerate(sockets, CHANNEL + 1)]
+        self.order = order
         self._become(State.BEGINNING)
         self._channel.tell("begin", slot=self.slot, sockets=passed, **order)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..config.kinds import Endpoint
 from ..config.listening import Bound
 from ..config.settings import Config
 from ..errors import MailError
-from ..observing.logs import make_observer
+from ..observing.logs import LineObserver, make_observer
 from ..service import MailService, build
 from .asking import Answer
 from .channel import Channel, Joining
@@ -47,7 +47,7 @@ class StartFailed(Exception):
 REASONS = (ConfigError, MailError, OSError, StartFailed)
 
 #: Makes what :class:`Worker` says.
-Maker = Callable[[list[str], str], tuple[Config, Iterable[Any]]]
+Maker = Callable[[Mapping[str, Any]], tuple[Config, Iterable[Any]]]
 
 log = Logger()
 
@@ -75,8 +75,9 @@ class Passed:
 class Worker:
     """The server of this process, led by the master.
 
-    :param make: makes the configuration and further checkers out of the arguments
-        that the master was started with, and the folder it was started in.
+    :param make: makes the configuration and further checkers out of the master's
+        order: the ``arguments`` that it was started with and the ``folder`` where;
+        path and text of the configuration file, as it was ``first`` and is ``now``.
     """
 
     def __init__(self, reactor: Any, make: Maker, tune: Callable[[], object]) -> None:
@@ -94,13 +95,17 @@ class Worker:
 
     async def _begin(self, message: dict[str, Any]) -> None:
         try:
-            config, checkers = self._make(message["arguments"], message["folder"])
-            _log_for(message["slot"], config, self._reactor, message["logging"])
+            config, checkers = self._make(message)
+            observer = _log_for(
+                message["slot"], config, self._reactor, message["logging"]
+            )
             sockets = [Passed(*each).bound() for each in message["sockets"]]
             mail = self._mail = build(
                 config, self._reactor, checkers=checkers, sockets=sockets
             )
             mail.announces = False
+            if observer is not None:
+                mail.reloaded.append(lambda new: observer.leave_out(new.log.level))
             mail.startService()
             self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
             self._tune()
@@ -143,14 +148,15 @@ async def _pid(details: dict[str, Any]) -> dict[str, Any]:
 
 def _log_for(
     slot: int, config: Config, reactor: Any, logging: dict[str, Any] | None
-) -> None:
+) -> LineObserver | None:
     """Log like the master, naming the worker."""
     if logging is None:
-        return
+        return None
     observer = make_observer(config, reactor, worker=slot, **logging)
     globalLogBeginner.beginLoggingTo(
         [observer], discardBuffer=True, redirectStandardIO=False
     )
+    return observer
 
 
 def run(reactor: Any, make: Maker, tune: Callable[[], object]) -> None:

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from zope.interface import implementer
 
-from ...interfaces import IDirectory
+from ...interfaces import IAtomicDirectory, IDirectory
 from ...mail.account import Account, Alias
 from .access import Access
+from .at_once import perform_at_once
 from .change import Change
 from .directory import Directory
 
@@ -19,7 +20,7 @@ T = TypeVar("T")
 MAX_ANSWERS = 10_000
 
 
-@implementer(IDirectory)
+@implementer(IDirectory, IAtomicDirectory)
 class LiveDirectory:
     """
     :param access: gives the open store.
@@ -58,6 +59,9 @@ class LiveDirectory:
             return result
 
         return self._access().change(change)
+
+    async def perform(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        return await self._change(lambda directory: perform_at_once(work, directory))
 
     def version(self) -> int:
         return self._access().directory_version()
