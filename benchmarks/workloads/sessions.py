@@ -15,6 +15,8 @@ from .turn import Turn, load
 AT_ONCE = 50
 #: Messages in each mailbox.
 MESSAGES = 50
+#: Sessions that do not count, so that every process knows who logged in before.
+WARM_UP = 200
 #: Sessions of a server that takes many milliseconds for each.
 FEW = 500
 
@@ -26,13 +28,10 @@ def w4sessions(peer: Peer, turn: Turn) -> Iterator[Record]:
     count = turn.plan.sessions if peer.holds_many else min(turn.plan.sessions, FEW)
     if peer.name == "dovecot-tuned":
         count = turn.plan.sessions
+    _run(peer, min(count, WARM_UP), Tally())
     tally = Tally()
-    scripts = (
-        short_session(*peer.login(peer.users[number % len(peer.users)]), tally)
-        for number in range(count)
-    )
     meter, begin = peer.meter(), time.perf_counter()
-    failures = Crowd(peer.address("imap"), scripts).run(AT_ONCE, 120.0)
+    failures = _run(peer, count, tally)
     seconds, cost = time.perf_counter() - begin, meter.read()
     yield Record(
         "w4",
@@ -43,3 +42,12 @@ def w4sessions(peer: Peer, turn: Turn) -> Iterator[Record]:
         cost.client_share,
         more={"failures": failures, "refused": tally.refused, "count": count},
     )
+
+
+def _run(peer: Peer, count: int, tally: Tally) -> int:
+    """So many sessions of all users in turns: how many failed."""
+    scripts = (
+        short_session(*peer.login(peer.users[number % len(peer.users)]), tally)
+        for number in range(count)
+    )
+    return Crowd(peer.address("imap"), scripts).run(AT_ONCE, 120.0)
