@@ -147,7 +147,8 @@ class OpeningTests(TestCase):
 
         self.patch(Writer, "start", fail)
         await fails(LocalFault, store.start())
-        self.assertEqual(os.listdir(f"{self.path}/run"), ["turn"])
+        left = ["maildrops.lock", "turn"]
+        self.assertEqual(sorted(os.listdir(f"{self.path}/run")), left)
         self.assertEqual(os.listdir(f"{self.path}/tmp"), [])
         await store.stop()
 
@@ -338,6 +339,15 @@ class TwoProcessesTests(SQLiteFixture, TestCase):
         await fails(MailboxInUse, (await self.account()).lock_maildrop())
         theirs.logout()
         await (await self.account()).lock_maildrop()
+
+    async def test_locks_need_no_files_and_no_descriptors_of_their_own(self):
+        add = self.store.directory.add_account
+        others = [await add(f"{name}@example.org", "") for name in "xy"]
+        before = os.listdir(f"{self.path}/run"), os.listdir("/proc/self/fd")
+        for address in (ALICE, *(each.address for each in others)):
+            await (await self.store.open_account(address)).lock_maildrop()
+        after = os.listdir(f"{self.path}/run"), os.listdir("/proc/self/fd")
+        self.assertEqual(list(map(len, before)), list(map(len, after)))
 
     async def test_the_lock_of_a_process_that_died_is_free(self):
         code = (

@@ -75,7 +75,6 @@ class Access:
     ) -> None:
         self.workplace = Workplace(path)
         self.watchers = Watchers()
-        self.locks = MaildropLocks(self.workplace.run)
         self.reactor = reactor
         self._now = now
         self._measures = measures
@@ -90,6 +89,8 @@ class Access:
         reactor, workplace = self.reactor, self.workplace
         workplace.open()
         opened.callback(workplace.close)
+        self.locks = MaildropLocks(workplace.run)
+        opened.callback(self.locks.close)
         self.files = BlobFiles(workplace.blobs, workplace.temporary)
         self.files.prepare()
         self._connection = schema.connect(workplace.database, create=True)
