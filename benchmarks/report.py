@@ -99,30 +99,35 @@ def workload_table(workload: str, figures: Figures) -> list[str]:
     return [*heading(TITLES.get(workload, workload), "-"), *table(head, rows)]
 
 
-def goal_row(result: Outcome) -> list[str]:
+def goal_row(result: Outcome, figures: Figures) -> list[str]:
     """A row of the goals' table."""
     goal = result.goal
-    peer = goal.theirs or goal.before or "-"
-    at = "at most" if goal.kind in (Kind.MOST, Kind.GROWTH) else "at least"
-    met = {None: "not measured", True: "met", False: "**not met**"}[result.is_met]
-    case = f"{goal.case}: CPU" if goal.kind is Kind.COST else goal.case
-    values = [
+    by_peer = figures.get((goal.workload, goal.case), {})
+    unit = by_peer[goal.ours].unit if goal.ours in by_peer else ""
+    is_cost, is_bound = goal.kind is Kind.COST, goal.kind is Kind.MOST
+    ours, theirs, reached = (
         "-" if value is None else number(value)
         for value in (result.ours, result.theirs, result.reached)
-    ]
-    reached = values[2] if goal.kind is not Kind.MOST else "-"
+    )
+    at = "at most" if is_bound or goal.kind is Kind.GROWTH else "at least"
     return [
-        case, goal.ours, values[0], peer, values[1], reached,
-        f"{at} {goal.bound:g}", met,
-    ]  # fmt: skip
+        f"{goal.case}: CPU" if is_cost else goal.case,
+        "ms" if is_cost else unit,
+        goal.ours,
+        ours,
+        goal.theirs or goal.before or "-",
+        theirs,
+        "-" if is_bound else reached,
+        f"{at} {goal.bound:g}",
+        {None: "not measured", True: "met", False: "**not met**"}[result.is_met],
+    ]
 
 
 def goals_table(figures: Figures) -> list[str]:
     """All goals, met or not."""
-    rows = [goal_row(outcome(goal, figures)) for goal in GOALS]
-    head = ["case", "ours", "", "theirs", "", "ratio", "goal", "outcome"]
-    head[2], head[4] = "figure", "theirs'"
-    return [*heading("Goals", "-"), *table(head, rows)]
+    rows = [goal_row(outcome(goal, figures), figures) for goal in GOALS]
+    head = ["case", "unit", "ours", "figure", "beside", "figure", "ratio", "goal"]
+    return [*heading("Goals", "-"), *table([*head, "outcome"], rows)]
 
 
 def report(lines: Iterable[Line], about: Sequence[str]) -> str:

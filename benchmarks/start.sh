@@ -7,7 +7,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 export PYTHONPATH="$here/.."
-ulimit -n 20000
+ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 cd "$1"
 exec "${MAILHUB_BIN:-$here/../venv/bin}/twistd" -n --pidfile= \
     mailhub --config "$1/mailhub.toml" ${MAILHUB_WORKERS:+--workers "$MAILHUB_WORKERS"}

@@ -62,5 +62,5 @@ class Described(Peer):
             )
 
     def version(self) -> str:
-        said = first_line("git", "-C", self._here, "log", "-1", "--format=%h %cs")
-        return f"{self.name} {said}"
+        commit = first_line("git", "-C", self._here, "log", "-1", "--format=%h %cs")
+        return f"{self.name} {commit or 'outside of git'}"
