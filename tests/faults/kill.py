@@ -12,11 +12,11 @@ answered must have happened, every other wholly or not at all, no message may be
 there twice, and every octet must be right.  Every 25th round, and the last, read
 all octets again; in the others what is known already is only listed.
 
-After the last round the server is stopped and started in order ten times: nothing
-may come twice by that.
+After fifty rounds, and after the last, the server is stopped and started in order ten
+times: nothing may come twice by that.  Then another begins, with an empty store.
 
 With ``--workers`` the server has so many processes, and what is killed is one of
-them, or their master, or all, by chance.
+them, their master, or all, in turn.
 
 With ``--lazyfs`` the store lies on a file system that loses with each kill what was
 not flushed (see :mod:`tests.faults.forgetful`).
@@ -29,6 +29,7 @@ is 0 only if all criteria were met.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -52,6 +53,8 @@ EARLIEST, LATEST = 0.05, 1.5
 THOROUGH_EVERY = 25
 #: What is killed where there are workers.
 VICTIMS = ("worker", "master", "all")
+#: Rounds after which another store is begun: reading one takes longer and longer.
+ROUNDS_PER_STORE = 50
 #: Seconds in which a killed server must greet again.
 SOON = 2.0
 
@@ -113,27 +116,39 @@ class Results:
 
 
 class Trial:
-    """One server, what its clients were promised, and rounds of kills."""
+    """One server, what its clients were promised, and rounds of kills.
 
-    def __init__(self, plan: Plan, folder: Path, tell: Callable[[str], object]) -> None:
+    :param rounds: the first and the last.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        rounds: range,
+        folder: Path,
+        results: Results,
+        tell: Callable[[str], object],
+    ) -> None:
         self._plan = plan
+        self._rounds = rounds
         self._tell = tell
-        self._random = Random(plan.seed)
+        self._random = Random(plan.seed + rounds.start)
         self._book = Book()
         self._inspector = Inspector(self._book.ledger)
         self._subject = Subject(folder / "server", plan.without, plan.workers)
+        self._results = results
+        self._answered_before = results.answered
         self._disk: ForgetfulDisk | None = None
         if plan.lazyfs is not None:
             place = self._subject.data
             self._disk = ForgetfulDisk(plan.lazyfs, folder / "disk", place)
-        self.results = Results()
 
     def run(self) -> None:
         """All rounds, or those up to the first fault."""
         try:
             self._subject.set_up()
             self._subject.start()
-            for number in range(1, self._plan.rounds + 1):
+            for number in self._rounds:
                 judgement = self._round(number)
                 self._tell(f"round {number}: {judgement}")
                 if not judgement.is_clean:
@@ -151,40 +166,41 @@ class Trial:
         time.sleep(self._random.uniform(EARLIEST, LATEST))
         self._strike()
         crowd.stop()
-        self.results.refusals += crowd.refusals
-        if number % THOROUGH_EVERY == 0 or number == self._plan.rounds:
+        self._results.refusals += crowd.refusals
+        if number % THOROUGH_EVERY == 0 or number == self._rounds[-1]:
             self._inspector.forget()
             self._verify()
         return self._look()
 
     def _strike(self) -> None:
         """Kill something, and see that the server goes on."""
-        victim = self._random.choice(VICTIMS) if self._plan.workers else "all"
-        self.results.struck[victim] += 1
+        turn = self._results.struck.total()
+        victim = VICTIMS[turn % len(VICTIMS)] if self._plan.workers else "all"
+        self._results.struck[victim] += 1
         if victim == "worker":
             worker = self._random.choice(self._subject.workers())
-            self.results.replaced.append(self._subject.kill_worker(worker))
+            self._results.replaced.append(self._subject.kill_worker(worker))
             return
         if victim == "master":
             self._subject.kill_master()
         self._subject.kill()
         if self._disk is not None:
             self._disk.forget()
-        self.results.starts.append(self._subject.start())
+        self._results.starts.append(self._subject.start())
 
     def _verify(self) -> None:
         """Ask the server's own command about its store, which nobody has open."""
         self._subject.kill()
-        self.results.faults += verify(self._subject)
+        self._results.faults += verify(self._subject)
         self._subject.start()
 
     def _look(self) -> Judgement:
         found = self._inspector.read(self._subject.ports)
         judgement = judge(self._book, found)
         self._book.settle(found)
-        results = self.results
+        results = self._results
         results.rounds += 1
-        results.answered = judgement.answered
+        results.answered = self._answered_before + judgement.answered
         results.unanswered += judgement.unanswered
         results.faults += judgement.faults
         return judgement
@@ -197,14 +213,20 @@ class Trial:
         self._inspector.forget()
         judgement = self._look()
         self._tell(f"after {self._plan.restarts} restarts in order: {judgement}")
-        self.results.rounds -= 1
+        self._results.rounds -= 1
 
 
 def run(plan: Plan, folder: Path, tell: Callable[[str], object]) -> Results:
     """Follow *plan*; *tell* hears of each round."""
-    trial = Trial(plan, folder, tell)
-    trial.run()
-    return trial.results
+    results = Results()
+    for first in range(1, plan.rounds + 1, ROUNDS_PER_STORE):
+        rounds = range(first, min(first + ROUNDS_PER_STORE, plan.rounds + 1))
+        place = folder / f"store-{first}"
+        Trial(plan, rounds, place, results, tell).run()
+        shutil.rmtree(place)
+        if results.faults:
+            break
+    return results
 
 
 def say(line: str) -> None:

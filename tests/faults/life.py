@@ -44,19 +44,18 @@ class Life:
 
 
 def record(
-    folder: Path,
+    subject: Subject,
+    trace: Path,
     seconds: Sequence[float],
-    without: str | None = None,
     wrapper: Sequence[str] = (),
 ) -> Life:
     """Let a server live.
 
+    :param trace: a file for the recording.
     :param seconds: of load on each of the servers that follow one another; each is
         killed but the first, which is stopped in order.
     :param wrapper: runs the server under strace(1).
     """
-    trace = folder / "trace"
-    subject = Subject(folder / "server", without)
     recorder = [*strace(trace), *wrapper]
     book, accounts, refusals = Book(), {}, []
     try:

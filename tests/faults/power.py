@@ -2,6 +2,7 @@
 
     python -m tests.faults.power
     python -m tests.faults.power --states 60 --seconds 0.5
+    python -m tests.faults.power --workers 2
     python -m tests.faults.power --without commit-flush
 
 strace(1) records everything that a server does to its files, and every answer that
@@ -69,11 +70,13 @@ class Plan:
     :ivar states: to look at, at least.
     :ivar seconds: of load on each of the servers.
     :ivar without: a key of ``PRECAUTIONS``, ``DISK``, or ``None``.
+    :ivar workers: processes of the server, or 0 for one without a master.
     """
 
     states: int = 1200
     seconds: tuple[float, ...] = SECONDS
     without: str | None = None
+    workers: int = 0
     seed: int = 1
 
 
@@ -247,9 +250,14 @@ async def examine(
 
 def live(plan: Plan, folder: Path) -> Life:
     """Record what *plan* says."""
-    if plan.without == DISK:
-        return record(folder, plan.seconds, None, WITHOUT_DISK)
-    return record(folder, plan.seconds, plan.without)
+    subject = Subject(folder / "server", _patch(plan.without), plan.workers)
+    wrapper = WITHOUT_DISK if plan.without == DISK else ()
+    return record(subject, folder / "trace", plan.seconds, wrapper)
+
+
+def _patch(without: str | None) -> str | None:
+    """What is taken out of the server itself."""
+    return None if without == DISK else without
 
 
 def quick() -> Path | None:
@@ -279,6 +287,7 @@ def main(tell: Callable[[str], object] = say) -> None:
     )
     parser.add_argument("--states", type=int, default=Plan.states)
     parser.add_argument("--seconds", type=float, nargs="+", default=SECONDS)
+    parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--without", choices=[*sorted(PRECAUTIONS), DISK])
     parser.add_argument("--seed", type=int, default=1)
     options = vars(parser.parse_args())
