@@ -173,12 +173,12 @@ class Master(Service):
     def _one_is_ready(self, member: Member) -> None:
         if member.order is not self._order:
             Deferred.fromCoroutine(self._catch_up(member))
-        if self.started.called:
-            self.log.info("worker {slot} is back", slot=member.slot)
-            return
         for other in self._members:
             if other.state is State.WAITING:
                 other.begin(self._order)
+        if self.started.called:
+            self.log.info("worker {slot} is back", slot=member.slot)
+            return
         if all(each.state is State.READY for each in self._members):
             endpoints = [(each.service, each.endpoint) for each in member.sockets]
             name = server_name(self._config)
