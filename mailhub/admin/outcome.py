@@ -7,9 +7,10 @@ from typing import Any
 
 
 class Exit(IntEnum):
-    """Exit codes, as in ``sysexits.h``."""
+    """Exit codes, as in ``sysexits.h``; and one for what a command looked for."""
 
     OK = 0
+    FOUND = 1
     USAGE = 64
     DATA_WRONG = 65
     NO_INPUT = 66

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...errors import LocalFault, NotPermitted, StorageFull
-from . import durable
+from . import durable, migrations
 
 #: The database's name in the data directory.
 FILE_NAME = "mailhub.sqlite"
 
-#: The version of the tables below.  A store with a higher one is refused.
-VERSION = 1
+#: The version of the tables below.  A store with a higher one is refused, one with
+#: a lower one is brought up to it.
+VERSION = migrations.latest()
 
 #: Seconds to wait for another process that is writing.
 BUSY_SECONDS = 30.0
@@ -234,9 +235,13 @@ def _make_file(path: str) -> None:
     durable.sync_directory(directory)
 
 
-def _prepare(connection: sqlite3.Connection, path: str) -> None:
+def check_version(connection: sqlite3.Connection, path: str) -> int:
+    """-> the version of the tables; 0 if there are none, or not all of them
+
+    :raises NotPermitted: this is no store, or a newer program's.
+    """
     try:
-        [version] = connection.execute("pragma user_version").fetchone()
+        version = migrations.version_of(connection)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
@@ -246,21 +251,28 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
             f"{path} has version {version}; this program knows up to {VERSION}:"
             " use the newer program"
         )
-    if version < VERSION:
-        _make_tables(connection)
+    return version
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    version = check_version(connection, path)
     connection.execute(durable.SYNCHRONOUS)
+    if version == 0:
+        make_tables(connection)
+    elif version < VERSION:
+        migrations.migrate(connection, os.path.dirname(os.path.abspath(path)))
     # Overwriting what is deleted would write every freed page.
     connection.execute("pragma secure_delete=off")
     connection.execute("pragma temp_store=memory")
 
 
-def _make_tables(connection: sqlite3.Connection) -> None:
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new store."""
     connection.execute(f"pragma page_size={PAGE_SIZE}")
     connection.execute("pragma journal_mode=wal")
     connection.execute("begin immediate")
     # Another process may have made them while this one waited.
-    [version] = connection.execute("pragma user_version").fetchone()
-    if version == 0:
+    if migrations.version_of(connection) == 0:
         for statement in (*TABLES.split(";\n"), *_COUNTERS):
             connection.execute(statement)
         connection.execute(f"pragma user_version={VERSION}")
