@@ -1,9 +1,12 @@
 """w4: thousands of IMAP connections that only wait for mail.
 
-A tenth of them are of users who have no other; the rest are of a few users with
-ninety each.  What is told: the memory that all processes of the server, and the
-kernel, need for one more connection, the CPU that they cost while nothing happens,
-and how soon those of the first tenth hear of mail when each of them gets one message.
+Every tenth is of a user who has no other; the rest are of a few users with ninety
+each.  What is told: the memory that all processes of the server, and the kernel, need
+for one more connection, the CPU that they cost while nothing happens, and how soon
+every tenth hears of mail when its user gets a message.
+
+One more connection is one of the second half: memory that a server takes once and
+keeps, such as for hashing passwords, is there when the first half has been opened.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from ..wire import TIMEOUT, client_tls
 from .latency import percentile
 from .turn import Turn
 
+#: One of so many connections is its user's only one.
+ALONE = 10
 #: Connections of each user with more than one.
 CROWDED = 90
 #: Messages in each mailbox, and recipients of one of them.
@@ -43,20 +48,22 @@ PACE, PATIENCE = 0.005, 20.0
 
 def users_for(connections: int) -> int:
     """How many users that many connections are of."""
-    return connections // 10 + _crowded_users(connections)
+    return connections // ALONE + _crowded_users(connections)
 
 
 def _crowded_users(connections: int) -> int:
-    return -(-(connections - connections // 10) // CROWDED)
+    return -(-(connections - connections // ALONE) // CROWDED)
 
 
 def owners(users: Sequence[str], connections: int) -> list[str]:
-    """The user of each connection; each of the first tenth has only that one."""
-    alone = connections // 10
+    """The user of each connection; every tenth has only that one."""
+    alone = connections // ALONE
     crowded = users[alone : alone + _crowded_users(connections)]
     return [
-        *users[:alone],
-        *(crowded[number % len(crowded)] for number in range(connections - alone)),
+        users[number // ALONE]
+        if number % ALONE == 0
+        else crowded[number % len(crowded)]
+        for number in range(connections)
     ]
 
 
@@ -161,30 +168,29 @@ def _fill(peer: Peer, users: Sequence[str]) -> None:
 def _measure(
     waiters: _Waiters, count: int, plan: Plan, name: str, note: str
 ) -> Iterator[Record]:
-    peer = waiters.peer
-    # Some first, so that what is needed once, such as by hashing, does not count.
-    waiters.open(peer.users[: min(LOT, count // 10)])
-    waiters.close()
-    waiters.all.clear()
-    time.sleep(plan.settling)
-    before, kernel = memory(peer.pids()), kernel_memory()
+    peer, users = waiters.peer, owners(waiters.peer.users, count)
     meter, begin = peer.meter(), time.perf_counter()
-    waiters.open(owners(peer.users, count))
-    opened = count / (time.perf_counter() - begin)
-    opening = meter.read().each_ms(count)
-    time.sleep(plan.settling)
-    after = memory(peer.pids())
-    more = {"processes": after.count, "before": before.pss, "after": after.pss}
-    each = (after.pss - before.pss) / count
-    yield _record(f"memory of an idle connection {name}", each, "KiB", note, more)
-    each = (kernel_memory() - kernel) / count
-    yield _record(f"the kernel's for it {name}, both ends", each, "KiB", note)
+    waiters.open(users[: count // 2])
+    opened = (count // 2) / (time.perf_counter() - begin)
+    opening = meter.read().each_ms(count // 2)
     yield Record("w4", f"connections opened {name}", opened, "1/s", opening, note=note)
+    time.sleep(plan.settling)
+    half, kernel = memory(peer.pids()), kernel_memory()
+    waiters.open(users[count // 2 :])
+    time.sleep(plan.settling)
+    full = memory(peer.pids())
+    each = (full.pss - half.pss) / (count - count // 2)
+    yield _record(f"memory of an idle connection {name}", each, "KiB", note)
+    each = (kernel_memory() - kernel) / (count - count // 2)
+    yield _record(f"the kernel's for it {name}, both ends", each, "KiB", note)
+    yield _record(
+        f"all processes with all of them {name}", full.pss / 1024, "MiB", note
+    )
     meter = peer.meter()
     time.sleep(plan.rest)
     share = 100 * meter.read().server / plan.rest
     yield _record(f"CPU of idle connections {name}", share, "% of a core", note)
-    waits, missed = _wake(waiters, count // 10)
+    waits, missed = _wake(waiters.peer, waiters.all[::ALONE])
     missing = f"{missed} missed" if missed else ""
     note = ", ".join(filter(None, (note, missing)))
     for label, part in (("median", 0.5), ("p99", 0.99)):
@@ -192,26 +198,25 @@ def _measure(
         yield _record(f"wake-up {name}, {label}", value, "ms", note)
 
 
-def _record(
-    case: str, value: float, unit: str, note: str, more: dict[str, int] | None = None
-) -> Record:
-    return Record("w4", case, value, unit, note=note, more=more or {})
+def _record(case: str, value: float, unit: str, note: str) -> Record:
+    return Record("w4", case, value, unit, note=note)
 
 
-def _wake(waiters: _Waiters, count: int) -> tuple[list[float], int]:
-    """Send one message to each of the first users: their waits, and how many miss.
+def _wake(peer: Peer, waiters: Sequence[_Waiter]) -> tuple[list[float], int]:
+    """Send each waiter's user a message: their waits, and how many heard nothing.
 
     A wait is from the last octet of the message to the notice, so the delivery
     itself is part of it.
     """
     poll = select.epoll()
-    by_number = {waiter.socket.fileno(): waiter for waiter in waiters.all[:count]}
+    count = len(waiters)
+    by_number = {waiter.socket.fileno(): waiter for waiter in waiters}
     for number, waiter in by_number.items():
         waiter.socket.setblocking(False)
         poll.register(number, select.EPOLLIN)
     sent: dict[str, float] = {}
     users = [waiter.user for waiter in by_number.values()]
-    sending = Thread(target=_send, args=(waiters.peer, users, sent))
+    sending = Thread(target=_send, args=(peer, users, sent))
     sending.start()
     waits: list[float] = []
     end = time.monotonic() + PATIENCE + count * PACE

@@ -33,11 +33,11 @@ class IdleTests(SynchronousTestCase):
     """Who owns the connections that wait."""
 
     def test_a_tenth_is_alone_and_the_others_are_crowded(self):
-        for count in (10, 100, 500, 1_000, 10_000):
+        for count in (20, 100, 500, 1_000, 10_000):
             users = [f"u{number}" for number in range(users_for(count))]
             found = owners(users, count)
             self.assertEqual(len(found), count)
-            self.assertEqual(found[: count // 10], users[: count // 10])
+            self.assertEqual(found[::10], users[: count // 10])
             counted = Counter(found)
             self.assertEqual(set(counted), set(users))
             for user in users[: count // 10]:
