@@ -177,6 +177,13 @@ class IMeasuredStore(Interface):
     def log_octets():
         """Octets of the write-ahead log on the disk."""
 
+    def check_room(octets, reserve):
+        """Whether a message of so many octets would leave *reserve* octets free.
+
+        :raises mailhub.errors.StorageFull: it would not.
+        :raises mailhub.errors.LocalFault: that cannot be known now.
+        """
+
     def probe():
         """Coroutine.  Make something durable, unless that was done just now.
 

@@ -186,6 +186,11 @@ _LIMITS = {
     "message_size": Setting(
         octets(_KIB, 2 * _GIB), "The largest message taken, in octets."
     ),
+    "free_space": Setting(
+        octets(0, 1 << 40),
+        "What has to stay free on the volume of the data folder, in octets: below it no"
+        " mail is taken (452 4.3.1), while mail can still be read and removed.",
+    ),
     "recipients": Setting(
         Count(100, 100_000),
         "Recipients of one message (RFC 5321, section 4.5.3.1.8: at least 100).",

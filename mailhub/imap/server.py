@@ -301,6 +301,10 @@ class IMAPConnection(TurnTaking):
         """Octets that APPEND takes at most."""
         return self.factory.limits.message_size
 
+    def check_room(self, octets: int) -> None:
+        """See :class:`mailhub.imap.session.Conversation`."""
+        self.factory.check_room(octets)
+
     def spool(self) -> Spool:
         """A place for a message that arrives."""
         return cast(Spool, self.factory.spool())

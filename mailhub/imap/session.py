@@ -244,6 +244,13 @@ class Conversation(Protocol):
         """Mark the session stale when *mailbox* changes; -> what ends that."""
 
     def spool(self) -> Spool: ...
+
+    def check_room(self, octets: int) -> None:
+        """Whether there is a place for a message of so many octets.
+
+        :raises MailError: there is none now.
+        """
+
     def arrival_time(self) -> int: ...
 
 

@@ -32,6 +32,9 @@ class ConnectionFactory(Factory):
     :param implicit_tls: TLS from the first octet; the listener wraps this
         factory (:func:`mailhub.net.listen.wrap_tls`).
     :param spool: makes an ``ISpool`` for a message that arrives.
+    :param check_room: raises a ``MailError`` if a message of so many octets would
+        leave less than so many free; see
+        :meth:`mailhub.interfaces.IMeasuredStore.check_room`.
     :param clock: ``IReactorTime``; the transports' own reactor unless given.
     :param roll: that of the factory whose place this one takes, if it takes one's.
     :ivar connections: those that are open.
@@ -52,6 +55,7 @@ class ConnectionFactory(Factory):
         implicit_tls: bool = False,
         limits: Limits | None = None,
         spool: Callable[[], ISpool] = Spool,
+        check_room: Callable[[int, int], object] | None = None,
         clock: IReactorTime | None = None,
         roll: Roll | None = None,
     ) -> None:
@@ -62,6 +66,7 @@ class ConnectionFactory(Factory):
         self.implicit_tls = implicit_tls
         self.limits = limits or Limits()
         self.spool = spool
+        self._check_room = check_room
         self._clock = clock
         self.roll = roll or Roll(service)
         self.connections = self.roll.connections
@@ -107,6 +112,14 @@ class ConnectionFactory(Factory):
             raise
         self.tally.logged_in(mechanism)
         return avatar, logout
+
+    def check_room(self, octets: int) -> None:
+        """Whether a message of so many octets has a place.
+
+        :raises mailhub.errors.StorageFull: it would take what is in reserve.
+        """
+        if self._check_room is not None:
+            self._check_room(octets, self.limits.free_space)
 
     def admit(self, connection: Connection) -> bool:
         """Count *connection* in; whether it is within the limits."""

@@ -29,6 +29,8 @@ class Limits:
     :ivar drain: for sessions to finish their command when the server stops.
     :ivar login_failures: wrong passwords before the connection is cut.
     :ivar message_size: of one message, by SMTP, LMTP or APPEND.
+    :ivar free_space: that a message may not use of the store's volume: what is left
+        is for removing mail, and for whoever else writes there.
     :ivar recipients: of one message (RFC 5321, section 4.5.3.1.8: at least 100).
     """
 
@@ -46,4 +48,5 @@ class Limits:
     drain: float = 30.0
     login_failures: int = 3
     message_size: int = 52_428_800
+    free_space: int = 67_108_864
     recipients: int = 1_000

@@ -97,6 +97,12 @@ class Dialogue(Protocol):
     async def authenticate(self, mechanism: bytes, initial: bytes | None) -> Reply:
         """Run an AUTH exchange."""
 
+    def check_room(self, octets: int) -> None:
+        """Whether there is a place for a message of so many octets.
+
+        :raises MailError: there is none now.
+        """
+
     async def receive(self) -> Content | Reply:
         """Ask for message data: all of it, or a reply that refuses it.
 

@@ -224,6 +224,10 @@ class SMTPConnection(Connection):
         self.log.info("{peer}: {user!r} logged in", peer=self.peer.host, user=name)
         return replies.AUTHENTICATED
 
+    def check_room(self, octets: int) -> None:
+        """Whether there is a place for a message of so many octets."""
+        self.factory.check_room(octets)
+
     async def receive(self) -> Any:
         """Message data into a spool; see :class:`mailhub.smtp.data.DataReader`.
 

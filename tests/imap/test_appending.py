@@ -209,6 +209,19 @@ class RefusalTests(SynchronousTestCase):
         client.send(b"a APPEND INBOX {8}\r\n")
         self.assertEqual(client.received(), status)
 
+    def test_what_is_in_reserve_is_not_asked_for(self):
+        def check_room(octets, reserve):
+            if octets + reserve > 100:
+                raise StorageFull("x")
+
+        options = {"limits": Limits(free_space=90), "check_room": check_room}
+        client = Server(options).logged_in()
+        client.send(b"a APPEND INBOX {11}\r\n")
+        status = b"a NO [UNAVAILABLE] A fault of the server; try again later\r\n"
+        self.assertEqual(client.received(), status)
+        client.send(b"a APPEND INBOX {10}\r\n")
+        self.assertEqual(client.received(), b"+ Ready for the literal\r\n")
+
     def test_a_bug_within_a_message_ends_the_connection(self):
         class BrokenSpool:
             def write(self, data):

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.errors import OverQuota, StorageFull, UnknownRecipient
+from mailhub.net.limits import Limits
 from mailhub.smtp.session import SMTPLimits
 
 from .fixture import REMOTE, Server, begin
@@ -315,6 +316,29 @@ class FullDiskTests(SynchronousTestCase):
         full = [b"452 4.3.1 Insufficient system storage"]
         self.assertEqual(self.outcome(message=StorageFull("x")), full)
         self.assertEqual(self.outcome("lmtp", message=StorageFull("x")), full * 2)
+
+    def test_what_is_in_reserve_is_not_asked_for(self):
+        room = 1000
+
+        def check_room(octets, reserve):
+            if octets + reserve > room:
+                raise StorageFull("x")
+
+        for service in ("smtp", "lmtp"):
+            options = {"limits": Limits(free_space=900), "check_room": check_room}
+            player = Server(service, options=options).greeted()
+            full = b"452 4.3.1 Insufficient system storage\r\n"
+            for size, answer in ((101, full), (100, b"250 2.1.0 Ok\r\n")):
+                player.send(b"MAIL FROM:<a@example.org> SIZE=%d\r\n" % size)
+                self.assertEqual(player.received(), answer)
+            player.send(b"RCPT TO:<a@example.org>\r\n")
+            player.received()
+            room = 999
+            player.send(b"DATA\r\n")
+            self.assertEqual(player.received(), full)
+            room = 1000
+            player.send(b"DATA\r\n")
+            self.assertTrue(player.received().startswith(b"354 "))
 
     def test_an_unforeseen_fault_is_answered_with_try_again_and_logged_once(self):
         for service, count in (("smtp", 1), ("lmtp", 2)):

@@ -166,6 +166,7 @@ class _Upload:
             raise Refused("An empty message cancels APPEND")
         if len(self.messages) >= MAX_MESSAGES:
             raise LimitReached(f"APPEND of more than {MAX_MESSAGES} messages")
+        self._talk.check_room(literal.octets)
 
     async def _store(
         self, spool: Spool, octets: int, flags: Flags, moment: int

@@ -28,6 +28,8 @@ async def mail(dialogue: Dialogue, argument: bytes) -> Reply:
         return replies.NON_ASCII_SENDER
     if (parameters.size or 0) > session.limits.message_size:
         raise MessageTooLarge(f"announced with {parameters.size} octets")
+    # RFC 1870, section 6.1 (2): 452, "insufficient system storage".
+    dialogue.check_room(parameters.size or 0)
     avatar = await dialogue.submission()
     if avatar is None:
         return replies.NEED_LOGIN
@@ -85,6 +87,7 @@ async def data(dialogue: Dialogue, argument: bytes) -> Reply | None:
     envelope = session.envelope
     if envelope is None:
         return replies.NEED_MAIL
+    dialogue.check_room(envelope.parameters.size or 0)
     content = await dialogue.receive()
     session.reset()
     outcomes: list[Reply]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.threadpool import ThreadPool
 
-from ...errors import LocalFault
+from ...errors import LocalFault, StorageFull
 from ...logbook import Complaints
 from ..feed import Announcer
 from ..measures import Measures
@@ -21,7 +21,7 @@ from ..watching import Listener, Poll, Watchers
 from . import schema
 from .baton import Baton
 from .change import Change, Key
-from .files import BlobFiles
+from .files import IN_ROW, BlobFiles
 from .flagbits import FlagReader
 from .incoming import Intake
 from .maildrop import MaildropLocks
@@ -171,6 +171,23 @@ class Access:
                 yield connection
             finally:
                 connection.execute("rollback")
+
+    def check_room(self, octets: int, reserve: int) -> None:
+        """See :meth:`mailhub.interfaces.IMeasuredStore.check_room`."""
+        with storage_faults():
+            volume = os.statvfs(self.workplace.directory)
+        free = volume.f_bavail * volume.f_frsize
+        needed = octets + reserve
+        if free < needed and octets <= IN_ROW:
+            # What was removed from the database, it uses again.
+            free += self._unused_octets()
+        if free < needed:
+            raise StorageFull(f"{free} octets are free, of {needed} that must be")
+
+    def _unused_octets(self) -> int:
+        with self.reading() as connection:
+            [[pages]] = connection.execute("pragma freelist_count").fetchall()
+        return int(pages) * schema.PAGE_SIZE
 
     def log_octets(self) -> int:
         """Octets of the write-ahead log; it keeps its size when it is emptied."""

@@ -107,6 +107,10 @@ class SQLiteStore:
         """See :meth:`mailhub.interfaces.IMeasuredStore.log_octets`."""
         return 0 if self._opened is None else self._opened.log_octets()
 
+    def check_room(self, octets: int, reserve: int) -> None:
+        """See :meth:`mailhub.interfaces.IMeasuredStore.check_room`."""
+        self._access.check_room(octets, reserve)
+
     async def probe(self) -> None:
         """See :meth:`mailhub.interfaces.IMeasuredStore.probe`."""
         access = self._access

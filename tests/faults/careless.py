@@ -1,0 +1,37 @@
+"""The server with one of its precautions against faults taken out::
+
+    python -m tests.faults.careless PRECAUTION [arguments of twistd...]
+
+As :mod:`tests.faults.broken` does for promises, so this for what the server does when
+something around it breaks: each test has to notice.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from twisted.scripts.twistd import run
+
+from mailhub.errors import LocalFault, StorageFull
+
+
+def without_try_again() -> None:
+    """A fault of ours is told as if it were the sender's."""
+    for kind in (LocalFault, StorageFull):
+        kind.permanent = True
+    from mailhub.smtp import replies
+
+    for kind in (LocalFault, StorageFull):
+        replies._WORDINGS[kind] = replies._Wording(554, 554, "Transaction failed")
+
+
+PRECAUTIONS: dict[str, Callable[[], None]] = {
+    "try-again": without_try_again,
+}
+
+
+if __name__ == "__main__":
+    PRECAUTIONS[sys.argv.pop(1)]()
+    sys.argv[0] = "twistd"
+    run()
