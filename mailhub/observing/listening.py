@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -15,7 +15,9 @@ from ..config.faults import ConfigError, Fault
 from ..config.kinds import Endpoint
 from ..config.settings import Config
 from ..net.binding import bind_internet, bind_unix
-from .http import Asks, Pages, site
+
+if TYPE_CHECKING:
+    from .http import Asks, Pages
 
 
 class ObservingService(Service):
@@ -33,7 +35,9 @@ class ObservingService(Service):
     def __init__(self, config: Config, reactor: Any, asks: Asks) -> None:
         self._config = config
         self._reactor = reactor
-        self._pages = Pages(asks)
+        self._asks = asks
+        self._pages: Pages | None = None
+        self._was_bound = False
         self._bound: list[tuple[socket.socket, Endpoint]] = []
         self._ports: list[IListeningPort] = []
         self.endpoints: list[Endpoint] = []
@@ -52,8 +56,16 @@ class ObservingService(Service):
         :raises ConfigError: as above, where nothing was bound before.
         """
         super().startService()
-        if not self._bound:
+        if not self._was_bound:
             self._bind()
+        if self._bound:
+            self._listen()
+
+    def _listen(self) -> None:
+        # Workers never come here, and need no web server in their memory.
+        from .http import Pages, site
+
+        self._pages = Pages(self._asks)
         for bound, _ in self._bound:
             self._ports.append(
                 self._reactor.adoptStreamPort(
@@ -67,7 +79,8 @@ class ObservingService(Service):
 
     def drain(self) -> None:
         """Say from now on that the server is not ready: it is about to stop."""
-        self._pages.is_draining = True
+        if self._pages is not None:
+            self._pages.is_draining = True
 
     def stopService(self) -> Deferred[None]:
         """Close all."""
@@ -81,9 +94,11 @@ class ObservingService(Service):
         for bound, _ in self._bound:
             bound.close()
         self._bound.clear()
+        self._was_bound = False
         self.endpoints.clear()
 
     def _bind(self) -> None:
+        self._was_bound = True
         faults: list[Fault] = []
         is_chosen = ("listen", "admin") in self._config.origins
         for endpoint in self._config.listen.admin:

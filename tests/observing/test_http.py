@@ -11,6 +11,7 @@ from dataclasses import replace
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, readBody
 from twisted.web.http_headers import Headers
@@ -227,10 +228,15 @@ class BindingTests(Listening):
         self.occupied = (Endpoint("127.0.0.1", self.taken.getsockname()[1]),)
 
     def test_a_default_port_that_is_taken_is_left_alone(self) -> None:
+        said: list[str] = []
         service = self.listener(Several(), self.occupied)
+        service.log = Logger(observer=lambda event: said.append(event["reason"]))
         service.privilegedStartService()
         service.startService()
         self.assertEqual(service.endpoints, [])
+        self.assertEqual(
+            said, [f"cannot listen on {self.occupied[0]}: Address already in use"]
+        )
 
     def test_a_port_that_was_asked_for_has_to_be_had(self) -> None:
         endpoints = (*ANYWHERE, *self.occupied)
