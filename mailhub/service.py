@@ -6,6 +6,7 @@ global, so any number of them can live in one process.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ from .counting import Histogram
 from .errors import LocalFault, MailError
 from .imap.server import IMAPFactory
 from .logbook import Complaints, Lines
+from .net.binding import UNIX_MODE
 from .net.certificates import Identity
 from .net.factory import ConnectionFactory
 from .net.listen import Entrance
@@ -351,7 +353,7 @@ class MailService(MultiService):
 
     def _listen(self, certificates: CertificateStore) -> None:
         """Let the reactor accept connections on all sockets."""
-        for service in {bound.service for bound in self._bound}:
+        for service in dict.fromkeys(bound.service for bound in self._bound):
             factory = self._factory(service, self.config, self.portal, certificates)
             self.factories[service] = factory
             self._entrances[service] = Entrance(factory, self._reactor)
@@ -363,6 +365,9 @@ class MailService(MultiService):
             )
             self._ports.append(port)
             bound.socket.close()  # the port has its own copy
+            if bound.endpoint.path:
+                # Twisted has just opened it to everybody.
+                os.chmod(bound.endpoint.path, UNIX_MODE)
 
     def _factory(
         self,
@@ -381,6 +386,7 @@ class MailService(MultiService):
             implicit_tls=kind.implicit_tls,
             limits=config.limits,
             spool=self.store.spool,
+            check_room=getattr(self.store, "check_room", None),
             clock=self._reactor,
             roll=roll,
             trusts_loopback=plaintext != "never",

@@ -19,7 +19,9 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from .admin.questions import questions_of
 from .admin.reloading import Reloading
+from .admin.socket import AdminSocket
 from .config.changes import settle
 from .config.faults import ConfigError
 from .config.loading import Known, load, load_again
@@ -112,6 +114,9 @@ class Process(MultiService):
         self._notifier = Notifier()
         self._front = ObservingService(config, reactor, asks)
         self._front.setServiceParent(self)
+        questions = questions_of(asks, self._reload, self._stop_soon)
+        admin = AdminSocket(config.server.data, reactor, questions)
+        admin.setServiceParent(self)
         watchdog = Watchdog(self._notifier, reactor, lambda: self._asks.is_well)
         watchdog.setServiceParent(self)
         server.setServiceParent(self)
@@ -138,12 +143,12 @@ class Process(MultiService):
 
     def startService(self) -> None:
         """Start, or end the process: now, or when it turns out."""
+        signal.signal(signal.SIGHUP, self._hung_up)
         try:
             self._drop_privileges()
             super().startService()
         except REASONS:
             self._give_up(Failure())
-        signal.signal(signal.SIGHUP, self._hung_up)
         tune_process()
         self._server.started.addCallbacks(self._ready, self._failed)
         for failure in self._failures:
@@ -214,10 +219,16 @@ class Process(MultiService):
     def _broken(self, failure: Failure) -> None:
         self.log.failure("the configuration could not be read again", failure)
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> dict[str, Any]:
         self._notifier.reloading()
-        await self._reloading.run()
+        answer = await self._reloading.run()
         self._ready(None)
+        return answer
+
+    def _stop_soon(self) -> dict[str, Any]:
+        pid = os.getpid()
+        self._reactor.callLater(0, os.kill, pid, signal.SIGTERM)
+        return {"pid": pid}
 
 
 def _status_of(failure: Failure) -> int:

@@ -173,7 +173,9 @@ class SettingTests(Servers):
         os.chdir(self.folder)
         listen = replace(EVERYTHING, lmtp=(Endpoint(path="lmtp"),))
         server = await self.start(self.memory(listen=listen))
-        self.assertTrue(stat.S_ISSOCK(os.stat("lmtp").st_mode))
+        mode = os.stat("lmtp").st_mode
+        self.assertTrue(stat.S_ISSOCK(mode))
+        self.assertEqual(stat.S_IMODE(mode), 0o660)
         self.assertNotIn("lmtp", server.addresses())
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(TIMEOUT)

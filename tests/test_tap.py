@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -194,6 +195,10 @@ class FakeReactor(Clock):
         """Remember what is to happen."""
         assert (phase, event) == ("after", "shutdown")
         self.at_the_end.append(lambda: call(*arguments))
+
+    def listenUNIX(self, address: str, *_: object, **__: object) -> None:
+        """There is nowhere to listen."""
+        raise CannotListenError(None, address, OSError("no sockets here"))
 
     def stop(self) -> None:
         """End."""

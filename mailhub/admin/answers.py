@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from ..config.changes import changed, settle
@@ -20,6 +19,7 @@ from ..interfaces import IAtomicDirectory
 from ..net.factory import ConnectionFactory
 from . import sessions
 from .outcome import Exit, Failure
+from .version import program_version
 from .work import WORK
 
 #: A question's details, and the answer: what JSON can carry.
@@ -184,11 +184,3 @@ class _Answers:
 def told(fault: Any) -> dict[str, Any]:
     """A :class:`~mailhub.config.faults.Fault` for JSON; ``text`` is all of it."""
     return {**asdict(fault), "text": str(fault)}
-
-
-def program_version() -> str:
-    """Of this program; ``"unknown"`` if it was never installed."""
-    try:
-        return version("mailhub")
-    except PackageNotFoundError:
-        return "unknown"

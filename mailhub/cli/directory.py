@@ -1,6 +1,8 @@
-"""The users, domains and aliases of the server, opened for a command.
+"""The users, domains and aliases of the server, as commands reach them.
 
-The server may run or not: SQLite lets both in, one change at a time.
+Where a server runs, it does the work of a command; else the command does the same
+work on the store itself.  SQLite lets others in at any time, one change at a time, so
+it does no harm where a command does not see the server.
 """
 
 from __future__ import annotations
@@ -8,22 +10,69 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
+from ..admin.client import TooLong, find
 from ..config.faults import ConfigError
-from ..store.feed import announce
-from ..store.sqlite.directory import Directory
-from ..store.sqlite.schema import FILE_NAME, connect, transaction
+from ..config.settings import Config
 from .invocation import Invocation
 from .outcome import Exit, Failure
 
+if TYPE_CHECKING:
+    from ..store.sqlite.directory import Directory
+
+
+def perform(invocation: Invocation, name: str, **details: Any) -> dict[str, Any]:
+    """What a piece of work comes to.
+
+    :param name: a key of :data:`mailhub.admin.work.WORK`.
+    :raises Failure: it was not done.
+    """
+    config = invocation.config()
+    server = find(config.server.data)
+    if server is not None:
+        with server:
+            try:
+                answer = server.ask("command", work=name, details=details)
+                return _result_of(answer)
+            except TooLong:
+                if config.store.kind == "memory":
+                    text = "that is too much for the server at once"
+                    raise Failure(Exit.DATA_WRONG, text) from None
+    return _perform_here(invocation, config, name, details)
+
+
+def _result_of(answer: dict[str, Any]) -> dict[str, Any]:
+    if "failure" in answer:
+        failure = answer["failure"]
+        raise Failure(Exit(failure["code"]), failure["text"])
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+def _perform_here(
+    invocation: Invocation, config: Config, name: str, details: dict[str, Any]
+) -> dict[str, Any]:
+    """Without a server."""
+    from ..admin.work import WORK  # a server has them, too
+    from ..store.sqlite.at_once import perform_at_once
+
+    work = WORK[name]
+    opened = _changing(invocation, config) if work.changes else _reading(config)
+    with opened as directory:
+        return perform_at_once(lambda there: work.do(there, details), directory)
+
 
 @contextmanager
-def reading(invocation: Invocation) -> Iterator[Directory]:
-    """The directory that the server uses.
+def _reading(config: Config) -> Iterator[Directory]:
+    """The directory of the store.
 
     :raises Failure: there is none yet.
     """
-    path = _path(invocation)
+    from ..store.sqlite.directory import Directory
+    from ..store.sqlite.schema import connect
+
+    path = _path(config)
     if not os.path.exists(path):
         folder = os.path.dirname(path)
         raise Failure(Exit.UNAVAILABLE, f"there is no mail store in {folder} yet")
@@ -32,26 +81,31 @@ def reading(invocation: Invocation) -> Iterator[Directory]:
 
 
 @contextmanager
-def changing(invocation: Invocation) -> Iterator[Directory]:
-    """The directory that the server uses, made where there is none yet.
+def _changing(invocation: Invocation, config: Config) -> Iterator[Directory]:
+    """The directory of the store, made where there is none yet.
 
     All changes inside are durable at the end, or none is made.
     """
-    path = _path(invocation)
+    from ..store.feed import announce
+    from ..store.sqlite.directory import Directory
+    from ..store.sqlite.schema import connect, transaction
+
+    path = _path(config)
+    folder = os.path.dirname(path)
     if not os.path.exists(path):
-        folder = os.path.dirname(path)
         invocation.terminal.tell(f"making a mail store in {folder}")
     with closing(connect(path, create=True)) as connection:
         directory = Directory(connection)
         with transaction(connection):
             yield directory
         if directory.touched:
-            announce(os.path.dirname(path), directory.touched)
+            announce(folder, directory.touched)
 
 
-def _path(invocation: Invocation) -> str:
-    config = invocation.config()
+def _path(config: Config) -> str:
+    from ..store.sqlite.schema import FILE_NAME
+
     if config.store.kind != "sqlite":
-        fault = config.fault("store", "kind", "keeps nothing between two commands")
-        raise ConfigError([fault])
+        expected = "keeps its users in a server, and none is running"
+        raise ConfigError([config.fault("store", "kind", expected)])
     return os.path.join(config.server.data, FILE_NAME)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from ..errors import NotPermitted
-from .directory import changing, reading
+from .directory import perform
 from .invocation import Invocation
 from .main import add_action, add_actions
-from .outcome import Exit, Failure, Result
+from .outcome import Result
 from .spelling import canonical_domain
 
 
@@ -26,28 +25,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 def add(invocation: Invocation) -> Result:
     """JSON: ``{"domain": NAME}``."""
     domain = canonical_domain(invocation.options.domain)
-    with changing(invocation) as directory:
-        if not directory.add_domain(domain):
-            raise Failure(Exit.CANNOT_CREATE, f"{domain} is there already")
-    return Result({"domain": domain}, f"added {domain}")
+    data = perform(invocation, "domain add", domain=domain)
+    return Result(data, f"added {domain}")
 
 
 def remove(invocation: Invocation) -> Result:
     """JSON: ``{"domain": NAME}``."""
     domain = canonical_domain(invocation.options.domain)
-    with changing(invocation) as directory:
-        try:
-            gone = directory.remove_domain(domain)
-        except NotPermitted:
-            text = f"{domain} has users; remove them first"
-            raise Failure(Exit.DATA_WRONG, text) from None
-        if not gone:
-            raise Failure(Exit.NO_HOST, f"there is no domain {domain}")
-    return Result({"domain": domain}, f"removed {domain}")
+    data = perform(invocation, "domain remove", domain=domain)
+    return Result(data, f"removed {domain}")
 
 
 def list_all(invocation: Invocation) -> Result:
     """JSON: ``{"domains": [NAME, ...]}``."""
-    with reading(invocation) as directory:
-        domains = directory.domains()
-    return Result({"domains": domains}, "\n".join(domains))
+    data = perform(invocation, "domain list")
+    return Result(data, "\n".join(data["domains"]))

@@ -26,6 +26,13 @@ COMMANDS = {
     "domain": ("domain", "domains: add, list, remove"),
     "alias": ("alias", "aliases: add, list, remove"),
     "config": ("config", "the configuration: check, default, show"),
+    "status": ("status", "show how the running server is"),
+    "sessions": ("sessions", "show who is connected to it"),
+    "who": ("sessions", "the same"),
+    "kick": ("kick", "end the sessions of a user or of an address"),
+    "reload": ("reload", "let it read its configuration again"),
+    "stop": ("stop", "let its sessions finish, and end it"),
+    "verify": ("verify", "compare the mail store with what it should hold"),
     "version": ("version", "show the version"),
 }
 #: What shells call a command that Ctrl-C ended, and one whose reader went away.

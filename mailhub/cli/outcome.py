@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import IntEnum
 from typing import Any
 
+from ..admin.outcome import Exit, Failure
 
-class Exit(IntEnum):
-    """Exit codes, as in ``sysexits.h``."""
-
-    OK = 0
-    USAGE = 64
-    DATA_WRONG = 65
-    NO_INPUT = 66
-    NO_USER = 67
-    NO_HOST = 68
-    UNAVAILABLE = 69
-    CANNOT_CREATE = 73
-    TRY_AGAIN = 75
-    NO_PERMISSION = 77
-    CONFIG = 78
+__all__ = ["Exit", "Failure", "Result", "failure_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +21,6 @@ class Result:
     data: dict[str, Any]
     text: str
     code: Exit = Exit.OK
-
-
-class Failure(Exception):
-    """A command did not do what it was asked for.
-
-    :ivar detail: more for ``--json``, beside code and text.
-    """
-
-    def __init__(self, code: Exit, text: str, **detail: Any) -> None:
-        super().__init__(text)
-        self.code = code
-        self.detail = detail
 
 
 def failure_of(error: Exception) -> Failure:

@@ -60,11 +60,3 @@ def hash_many(invocation: Invocation, passwords: Sequence[str]) -> list[str]:
             if len(hashed) % step == 0:
                 invocation.terminal.tell(f"{len(hashed)} of {len(passwords)} passwords")
     return hashed
-
-
-def scheme_of(stored: str) -> str:
-    """The scheme of a stored hash, in lower case; ``"none"`` if there is none."""
-    if not stored:
-        return "none"
-    label, brace, _ = stored[1:].partition("}")
-    return label.lower() if stored.startswith("{") and brace else "crypt"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from ..config.kinds import Unfit, octets
-from ..errors import MailboxExists
-from ..mail.account import Account
-from .directory import changing, reading
+from .directory import perform
 from .invocation import Invocation
 from .main import add_action, add_actions
 from .outcome import Exit, Failure, Result
-from .passwords import read_hash, scheme_of
+from .passwords import read_hash
 from .spelling import canonical_address
 
 #: What a quota may be: one small message at least.
@@ -67,58 +64,43 @@ def add(invocation: Invocation) -> Result:
     else:
         address = canonical_address(options.address)
         users = [(address, read_hash(invocation, address))]
-    with changing(invocation) as directory:
-        for address, password in users:
-            try:
-                directory.add_account(address, password, quota)
-            except MailboxExists:
-                text = f"there is a user {address} already"
-                raise Failure(Exit.CANNOT_CREATE, text) from None
-    added = [address for address, _ in users]
+    data = perform(invocation, "user add", users=users, quota=quota)
+    added = data["added"]
     text = f"added {added[0]}" if len(added) == 1 else f"added {len(added)} users"
-    return Result({"added": added}, text)
+    return Result(data, text)
 
 
 def passwd(invocation: Invocation) -> Result:
     """JSON: ``{"address": ADDRESS}``."""
     address = canonical_address(invocation.options.address)
-    with reading(invocation) as directory:
-        _existing(directory.find_account(address), address)
+    perform(invocation, "user show", address=address)
     password = read_hash(invocation, address)
-    with changing(invocation) as directory:
-        if not directory.set_password(address, password):
-            raise _no_user(address)
-    return Result({"address": address}, f"{address} has a new password")
+    data = perform(invocation, "user passwd", address=address, password=password)
+    return Result(data, f"{address} has a new password")
 
 
 def remove(invocation: Invocation) -> Result:
     """JSON: ``{"address": ADDRESS}``."""
     address = canonical_address(invocation.options.address)
-    with reading(invocation) as directory:
-        _existing(directory.find_account(address), address)
+    perform(invocation, "user show", address=address)
     if not invocation.options.yes:
         _confirm(invocation, address)
-    with changing(invocation) as directory:
-        if not directory.remove_account(address):
-            raise _no_user(address)
-    return Result({"address": address}, f"removed {address}")
+    data = perform(invocation, "user remove", address=address)
+    return Result(data, f"removed {address}")
 
 
 def show(invocation: Invocation) -> Result:
     """JSON: as in ``list``, and ``"aliases": [ADDRESS, ...]`` that go to the user."""
     address = canonical_address(invocation.options.address)
-    with reading(invocation) as directory:
-        account = _existing(directory.find_account(address), address)
-        aliases = [a.address for a in directory.aliases() if address in a.targets]
-    data = _described(account)
+    data = perform(invocation, "user show", address=address)
     lines = [
         f"address   {address}",
-        f"enabled   {'yes' if account.enabled else 'no'}",
+        f"enabled   {'yes' if data['enabled'] else 'no'}",
         f"password  {data['password']}",
-        f"quota     {_quota_text(account)}",
-        f"aliases   {', '.join(aliases) or 'none'}",
+        f"quota     {_quota_text(data['quota'])}",
+        f"aliases   {', '.join(data['aliases']) or 'none'}",
     ]
-    return Result({**data, "aliases": aliases}, "\n".join(lines))
+    return Result(data, "\n".join(lines))
 
 
 def list_all(invocation: Invocation) -> Result:
@@ -126,21 +108,8 @@ def list_all(invocation: Invocation) -> Result:
 
     ``quota`` is in octets, or null.
     """
-    with reading(invocation) as directory:
-        accounts = directory.accounts()
-    return Result(
-        {"users": [_described(account) for account in accounts]},
-        "\n".join(account.address for account in accounts),
-    )
-
-
-def _described(account: Account) -> dict[str, Any]:
-    return {
-        "address": account.address,
-        "enabled": account.enabled,
-        "password": scheme_of(account.password),
-        "quota": account.quota,
-    }
+    data = perform(invocation, "user list")
+    return Result(data, "\n".join(user["address"] for user in data["users"]))
 
 
 def _quota(text: str | None) -> int | None:
@@ -153,20 +122,8 @@ def _quota(text: str | None) -> int | None:
         raise Failure(Exit.USAGE, f"--quota {text}: {error}") from None
 
 
-def _quota_text(account: Account) -> str:
-    if account.quota is None:
-        return "none"
-    return QUOTA.show(account.quota).strip('"')
-
-
-def _existing(account: Account | None, address: str) -> Account:
-    if account is None:
-        raise _no_user(address)
-    return account
-
-
-def _no_user(address: str) -> Failure:
-    return Failure(Exit.NO_USER, f"there is no user {address}")
+def _quota_text(quota: int | None) -> str:
+    return "none" if quota is None else QUOTA.show(quota).strip('"')
 
 
 def _confirm(invocation: Invocation, address: str) -> None:

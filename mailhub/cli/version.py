@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from importlib.metadata import PackageNotFoundError, version
 
+from ..admin.version import program_version
 from .invocation import Invocation
 from .outcome import Result
-
-#: What a checkout that was never installed calls itself.
-UNKNOWN = "0+unknown"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -18,8 +15,5 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def show(invocation: Invocation) -> Result:
     """JSON: ``{"version": "1.2.3"}``."""
-    try:
-        number = version("mailhub")
-    except PackageNotFoundError:
-        number = UNKNOWN
+    number = program_version()
     return Result({"version": number}, f"mailhub {number}")

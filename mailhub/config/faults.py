@@ -38,11 +38,16 @@ class Fault:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used, with everything that is wrong."""
+    """A configuration that cannot be used, with everything that is wrong.
 
-    def __init__(self, faults: list[Fault]) -> None:
+    :ivar data: the data folder that it names all the same, if it does: a server that
+        has begun with an earlier one can be found there.
+    """
+
+    def __init__(self, faults: list[Fault], data: str | None = None) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+        self.data = data
 
 
 def shown(value: object) -> str:

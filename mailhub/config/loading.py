@@ -125,13 +125,15 @@ class _Reading:
         self._origins: dict[tuple[str, str], Origin] = {}
         self._faults: list[Fault] = []
         self._text = ""
+        self._is_read = True
 
     def config(self, path: str | None, folder: str) -> Config:
         """What was read, once all of it is right.
 
         :raises ConfigError: it is not.
         """
-        if "data" not in self._values["server"]:
+        is_given = "data" in self._values["server"]
+        if not is_given:
             base = folder if path is None else os.path.dirname(path)
             data = os.path.join(base, TABLES["server"].default("data"))
             self._values["server"]["data"] = os.path.normpath(data)
@@ -146,7 +148,9 @@ class _Reading:
             if (table, key) not in wrong:
                 self._faults.append(config.fault(table, key, expected))
         if self._faults:
-            raise ConfigError(sorted(self._faults, key=lambda fault: fault.line or 0))
+            faults = sorted(self._faults, key=lambda fault: fault.line or 0)
+            is_known = is_given or self._is_read and ("server", "data") not in wrong
+            raise ConfigError(faults, config.server.data if is_known else None)
         return config
 
     def file(self, path: str, text: str | None) -> None:
@@ -168,6 +172,7 @@ class _Reading:
             self._document(document, path, Lines(text))
 
     def _refuse(self, path: str, line: int | None, expected: str) -> None:
+        self._is_read = False
         self._faults.append(Fault(path, line, "", "", "", expected))
 
     def _document(self, document: dict[str, Any], path: str, lines: Lines) -> None:

@@ -72,7 +72,7 @@ def bind_unix(path: str) -> socket.socket:
     :raises OSError: it cannot be bound; ``EADDRINUSE`` if another process
         listens there, or something else than a socket is there.
     """
-    _remove_stale(path)
+    remove_stale(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listening.bind(path)
@@ -89,7 +89,8 @@ def _listen(listening: socket.socket) -> socket.socket:
     return listening
 
 
-def _remove_stale(path: str) -> None:
+def remove_stale(path: str) -> None:
+    """Remove the socket at *path* if nobody listens there any more."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

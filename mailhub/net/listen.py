@@ -31,11 +31,16 @@ class Entrance(Factory):
 
     def __init__(self, factory: ConnectionFactory, clock: IReactorTime) -> None:
         self._clock = clock
+        self._service = factory.service
         self.lead_to(factory)
 
     def lead_to(self, factory: ConnectionFactory) -> None:
         """Let *factory* make the next connections."""
         self._behind = wrap_tls(factory, self._clock)
+
+    def logPrefix(self) -> str:
+        """The service's name, where Twisted tells that it listens."""
+        return self._service
 
     def buildProtocol(self, addr: Any) -> Any:
         """A connection of the factory that is in use now."""

@@ -28,8 +28,8 @@ from .member import Member, State
 HEARTBEAT = 5.0
 #: Seconds without an answer after which a worker is taken for frozen, and killed.
 FROZEN = 30.0
-#: Seconds that a worker has for an answer.
-PATIENCE = 5.0
+#: Seconds that a worker has for an answer; and for work that waits for the disk.
+PATIENCE, LONG_PATIENCE = 5.0, 60.0
 #: Seconds before a worker that died young is replaced, doubled up to the most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 
@@ -92,7 +92,7 @@ class Master(Service):
         """
         for member in self._members:
             if member.state is State.READY:
-                return await member.ask(question, details, PATIENCE)
+                return await member.ask(question, details, LONG_PATIENCE)
         raise Unanswered("no worker is ready")
 
     @property

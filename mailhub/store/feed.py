@@ -13,8 +13,10 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from .unixpath import address_of
 
 #: A mailbox: account_id, mailbox_id.
 Pair = tuple[int, int]
@@ -27,9 +29,6 @@ _PREFIX, _SUFFIX = "feed-", ".sock"
 
 #: Nanoseconds that a file system's clock stands still at most, generously.
 _TICK_NS = 100_000_000
-
-#: Octets that a socket's address may have on every system.
-_MAX_ADDRESS = 100
 
 
 class Announcer:
@@ -145,17 +144,3 @@ def unpack(data: bytes) -> list[Pair]:
     if len(data) % _PAIR.size:
         return []
     return list(_PAIR.iter_unpack(data))
-
-
-@contextmanager
-def address_of(directory: str, name: str) -> Iterator[str]:
-    """An address for a socket, however long the directory's path is."""
-    path = f"{directory}/{name}"
-    if len(os.fsencode(path)) <= _MAX_ADDRESS:
-        yield path
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{name}"
-    finally:
-        os.close(descriptor)

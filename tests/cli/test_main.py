@@ -8,7 +8,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 import mailhub
-from mailhub.cli import version
+from mailhub.admin import version
 from mailhub.cli.main import COMMANDS
 from mailhub.cli.outcome import Exit, failure_of
 from mailhub.errors import LocalFault, NotPermitted

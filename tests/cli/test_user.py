@@ -274,7 +274,8 @@ class StoreFaultTests(CommandTests):
         text = self.fails(Exit.CONFIG, "user", "list")
         self.assertEqual(
             text,
-            f'{path}:2: [store] kind = "memory": keeps nothing between two commands',
+            f'{path}:2: [store] kind = "memory": keeps its users in a server, and none'
+            " is running",
         )
 
     def test_another_file_in_its_place_is_told(self) -> None:
