@@ -62,7 +62,7 @@ def owners(users: Sequence[str], connections: int) -> list[str]:
     return [
         users[number // ALONE]
         if number % ALONE == 0
-        else crowded[number % len(crowded)]
+        else crowded[(number - number // ALONE - 1) % len(crowded)]
         for number in range(connections)
     ]
 
