@@ -30,7 +30,7 @@ from .config.folder import prepare_folder
 from .config.identity import certificate, server_name
 from .config.kinds import Endpoint
 from .config.listening import Bound, bind_all
-from .config.settings import Config
+from .config.settings import PORTS, Config
 from .config.text import announcement
 from .counting import Histogram
 from .errors import LocalFault, MailError
@@ -42,6 +42,7 @@ from .net.factory import ConnectionFactory
 from .net.listen import Entrance
 from .net.roll import Roll
 from .net.server_tls import CertificateStore
+from .net.shared_counts import SharedCounts
 from .net.spool import Spool
 from .observing.answers import Answer
 from .observing.answers import answers_of as observing_answers
@@ -90,6 +91,7 @@ def build(
     *,
     checkers: Iterable[Any] = (),
     sockets: Iterable[Bound] = (),
+    counts: SharedCounts | None = None,
 ) -> MailService:
     """A server that does what *config* says; nothing is opened before it starts.
 
@@ -97,17 +99,18 @@ def build(
         ones.
     :param sockets: what to listen on, if somebody else has bound it and tells the
         world; the service closes them.
+    :param counts: what it counts together with other processes.
     """
     complaints = Complaints()
     store = make_store(config, reactor, complaints)
-    logins = Logins(store, reactor, _login_limits(config), checkers)
-    return MailService(config, reactor, store, logins, complaints, sockets)
+    throttle = Throttle(reactor, _login_limits(config), counts)
+    logins = Logins(store, reactor, throttle, checkers)
+    return MailService(config, reactor, store, logins, complaints, sockets, counts)
 
 
 class Logins:
     """Makes the portal of a configuration; keeps what outlives each of them.
 
-    :param limits: of failed logins.
     :param checkers: more ``ICredentialsChecker``s, asked after the configured ones.
     :ivar throttle: counts failed logins.
     """
@@ -116,10 +119,10 @@ class Logins:
         self,
         store: Any,
         reactor: Any,
-        limits: LoginLimits,
+        throttle: Throttle,
         checkers: Iterable[Any] = (),
     ) -> None:
-        self.throttle = Throttle(reactor, limits)
+        self.throttle = throttle
         self._store = store
         self._reactor = reactor
         self._checkers = tuple(checkers)
@@ -208,8 +211,10 @@ class MailService(MultiService):
         logins: Logins,
         complaints: Complaints | None = None,
         sockets: Iterable[Bound] = (),
+        counts: SharedCounts | None = None,
     ) -> None:
         super().__init__()
+        self._counts = counts
         self._complaints = complaints or Complaints()
         self.config = config
         self.store = store
@@ -354,7 +359,9 @@ class MailService(MultiService):
     def _listen(self, certificates: CertificateStore) -> None:
         """Let the reactor accept connections on all sockets."""
         for service in dict.fromkeys(bound.service for bound in self._bound):
-            factory = self._factory(service, self.config, self.portal, certificates)
+            factory = self._factory(
+                service, self.config, self.portal, certificates, self._roll(service)
+            )
             self.factories[service] = factory
             self._entrances[service] = Entrance(factory, self._reactor)
         for bound in self._bound:
@@ -369,13 +376,18 @@ class MailService(MultiService):
                 # Twisted has just opened it to everybody.
                 os.chmod(bound.endpoint.path, UNIX_MODE)
 
+    def _roll(self, service: str) -> Roll:
+        if self._counts is None:
+            return Roll(service)
+        return Roll(service, self._counts.service(list(PORTS).index(service)))
+
     def _factory(
         self,
         service: str,
         config: Config,
         portal: Portal,
         certificates: CertificateStore,
-        roll: Roll | None = None,
+        roll: Roll,
     ) -> ConnectionFactory:
         kind, plaintext = _KINDS[service], config.login.plaintext
         factory = kind.factory(

@@ -61,8 +61,11 @@ class Tally(Protocol):
 class SharedFailures(Protocol):
     """What all processes of a server know together."""
 
-    def tally(self, kind: str) -> Tally:
-        """Failures of everybody; each *kind* has keys of its own."""
+    def tally(self, kind: str, minute: float, day: float) -> Tally:
+        """Failures of everybody in two windows, of so many seconds.
+
+        Each *kind* has keys of its own.
+        """
 
     def is_known(self, pair: str) -> bool:
         """Whether somebody remembers this pair of an address and a user."""
@@ -155,7 +158,7 @@ class Throttle:
 
     def _tally(self, kind: str) -> Tally:
         if self._shared is not None:
-            return self._shared.tally(kind)
+            return self._shared.tally(kind, MINUTE, DAY)
         return _MemoryTally(lambda: self.limits.tracked)
 
     def _is_full(self, tally: Tally, key: str, per_minute: int, per_day: int) -> bool:

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from .endings import Ending
 from .limits import Limits
+from .shared_counts import SharedConnections
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -45,14 +46,16 @@ class Roll:
     those that are open stay counted, keep their deadlines, and hear of the end.
 
     :param service: its name, for the log.
+    :param shared: tells the other processes of the server, which count for the limits.
     :ivar connections: those that are open.
     :ivar tally: what they have done so far.
     """
 
     log = Logger()
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, shared: SharedConnections | None = None) -> None:
         self.service = service
+        self._shared = shared
         self.connections: set[Connection] = set()
         self.tally = Tally()
         self._networks: Counter[str] = Counter()
@@ -70,13 +73,18 @@ class Roll:
         self.connections.add(connection)
         connection.since = clock.seconds()
         self.tally.accepted += 1
-        here = 0
+        shared = self._shared
+        everywhere, here = len(self.connections), 0
+        if shared is not None:
+            everywhere += shared.open(everywhere)
         if not connection.peer.is_loopback:
             network = network_of(connection.peer.host)
             here = self._networks[network] = self._networks[network] + 1
+            if shared is not None:
+                here += shared.of_network(network, here)
         if self._closing:
             exceeded = "drain"
-        elif len(self.connections) > limits.connections:
+        elif everywhere > limits.connections:
             exceeded = "connections"
         elif here > limits.connections_per_address:
             exceeded = "connections_per_address"
@@ -90,10 +98,15 @@ class Roll:
         if connection not in self.connections:
             return
         self.connections.discard(connection)
+        shared = self._shared
+        if shared is not None:
+            shared.open(len(self.connections))
         if not connection.peer.is_loopback:
             network = network_of(connection.peer.host)
-            self._networks[network] -= 1
-            if self._networks[network] <= 0:
+            here = self._networks[network] = self._networks[network] - 1
+            if shared is not None:
+                shared.of_network(network, here)
+            if here <= 0:
                 del self._networks[network]
         if not self.connections:
             self._stop_sweep()

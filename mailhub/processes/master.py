@@ -18,9 +18,10 @@ from twisted.logger import Logger
 
 from ..config.identity import server_name
 from ..config.listening import Bound, bind_for_workers
-from ..config.settings import Config
+from ..config.settings import PORTS, Config
 from ..config.text import announcement
 from ..logbook import Lines
+from ..net.shared_counts import make_memory
 from .asking import Unanswered
 from .member import Member, State
 
@@ -122,8 +123,14 @@ class Master(Service):
             sockets = [list(self._inherited)] * number
         else:
             sockets = bind_for_workers(self._config, number)
+        counts = make_memory(
+            number,
+            len(PORTS),
+            self._config.limits.connections,
+            self._config.login.tracked,
+        )
         self._members = [
-            Member(self._reactor, slot, bound, self._changed)
+            Member(self._reactor, slot, bound, counts, self._changed)
             for slot, bound in enumerate(sockets)
         ]
 

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from ..config.listening import Bound
 from .asking import Unanswered
 from .channel import Channel, Joining
-from .worker import CHANNEL, StartFailed
+from .worker import CHANNEL, COUNTS, StartFailed
 
 
 class State(Enum):
@@ -37,6 +37,7 @@ class Member:
     """A worker's place.
 
     :param sockets: what whoever fills it listens on.
+    :param counts: the descriptor of what all workers count together.
     :param changed: called when :attr:`state` is another.
     :ivar restarts: how many have taken over so far.
     :ivar pause: seconds before the next one may.
@@ -50,6 +51,7 @@ class Member:
         reactor: Any,
         slot: int,
         sockets: Sequence[Bound],
+        counts: int,
         changed: Callable[[Member], object],
     ) -> None:
         self.slot = slot
@@ -62,6 +64,7 @@ class Member:
         self.failure = StartFailed("", False)
         self.order: Mapping[str, Any] = {}
         self._reactor = reactor
+        self._counts = counts
         self._changed = changed
         self._channel: Channel | None = None
         self._process: Any = None
@@ -70,8 +73,8 @@ class Member:
     def start(self) -> None:
         """Start a process."""
         ours, theirs = socket.socketpair()
-        descriptors = {0: 0, 1: 1, 2: 2, CHANNEL: theirs.fileno()}
-        for number, bound in enumerate(self.sockets, CHANNEL + 1):
+        descriptors = {0: 0, 1: 1, 2: 2, CHANNEL: theirs.fileno(), COUNTS: self._counts}
+        for number, bound in enumerate(self.sockets, COUNTS + 1):
             descriptors[number] = bound.socket.fileno()
         self.started_at = self.last_answer = self._reactor.seconds()
         self._channel = Channel({}, self._told, self._nothing)
@@ -100,7 +103,7 @@ class Member:
             [each.service, each.endpoint.host, each.endpoint.port, each.endpoint.path]
             for each in self.sockets
         ]
-        passed = [[*one, number] for number, one in enumerate(sockets, CHANNEL + 1)]
+        passed = [[*one, number] for number, one in enumerate(sockets, COUNTS + 1)]
         self.order = order
         self._become(State.BEGINNING)
         self._channel.tell("begin", slot=self.slot, sockets=passed, **order)

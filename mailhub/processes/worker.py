@@ -23,13 +23,15 @@ from ..config.kinds import Endpoint
 from ..config.listening import Bound
 from ..config.settings import Config
 from ..errors import MailError
+from ..net.shared_counts import SharedCounts
 from ..observing.logs import LineObserver, make_observer
 from ..service import MailService, build
 from .asking import Answer
 from .channel import Channel, Joining
 
-#: Where the channel to the master is, in a worker.
-CHANNEL = 3
+#: Where the channel to the master is, in a worker, and what all workers count
+#: together.
+CHANNEL, COUNTS = 3, 4
 
 
 class StartFailed(Exception):
@@ -101,7 +103,11 @@ class Worker:
             )
             sockets = [Passed(*each).bound() for each in message["sockets"]]
             mail = self._mail = build(
-                config, self._reactor, checkers=checkers, sockets=sockets
+                config,
+                self._reactor,
+                checkers=checkers,
+                sockets=sockets,
+                counts=SharedCounts(COUNTS, message["slot"]),
             )
             mail.announces = False
             if observer is not None:
