@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.auth.throttle import LoginLimits, LoginThrottled, Throttle, address_key
+from mailhub.net.shared_counts import SharedCounts, make_memory
 
 from .fakes import make_peer
 
@@ -209,3 +212,70 @@ class Penalty(SynchronousTestCase):
         self.failureResultOf(waiting[0])
         self.assertNoResult(self.wait())
         self.assertEqual(len(self.clock.getDelayedCalls()), 3)
+
+
+class ManyProcesses(SynchronousTestCase):
+    """Attack: guessing at several workers, to have each limit more than once."""
+
+    def setUp(self) -> None:
+        memory = make_memory(2, 1, 100, 1_000)
+        self.addCleanup(os.close, memory)
+        self.clock = Clock()
+        self.workers = []
+        for row in range(2):
+            counts = SharedCounts(memory, row)
+            self.addCleanup(counts.close)
+            self.workers.append(Throttle(self.clock, shared=counts))
+
+    def is_open(self, worker: int, host: str, user: str) -> bool:
+        try:
+            self.workers[worker].check(make_peer(host), user)
+        except LoginThrottled:
+            return False
+        return True
+
+    def test_an_address_has_ten_failures_a_minute_in_all(self) -> None:
+        for number in range(9):
+            self.workers[number % 2].failed(make_peer(EVIL), f"user{number}")
+        self.assertTrue(self.is_open(0, EVIL, "someone"))
+        self.workers[1].failed(make_peer(EVIL), "other")
+        self.assertFalse(self.is_open(0, EVIL, "someone"))
+        self.assertFalse(self.is_open(1, EVIL, "someone"))
+        self.clock.advance(60)
+        self.assertTrue(self.is_open(0, EVIL, "someone"))
+
+    def test_a_user_has_ten_failures_a_minute_in_all(self) -> None:
+        for number in range(10):
+            self.workers[number % 2].failed(make_peer(f"10.0.0.{number}"), "alice")
+        self.assertFalse(self.is_open(0, CAFE, "alice"))
+        self.assertFalse(self.is_open(1, CAFE, "alice"))
+        self.assertTrue(self.is_open(1, CAFE, "bob"))
+
+    def test_the_owner_gets_in_at_every_worker(self) -> None:
+        self.workers[0].succeeded(make_peer(HOME), "alice")
+        for number in range(100):
+            self.workers[1].failed(make_peer(f"10.0.0.{number}"), "alice")
+        for worker in range(2):
+            self.assertTrue(self.is_open(worker, HOME, "alice"))
+            self.assertFalse(self.is_open(worker, CAFE, "alice"))
+            for _ in range(5):
+                self.workers[worker].failed(make_peer(HOME), "alice")
+        for worker in range(2):
+            self.assertFalse(self.is_open(worker, HOME, "alice"))
+
+    def test_an_address_that_is_no_longer_a_user_s_own_is_forgotten(self) -> None:
+        limits = LoginLimits(known_addresses=1)
+        for worker in self.workers:
+            worker.limits = limits
+        self.workers[0].succeeded(make_peer(HOME), "alice")
+        self.workers[0].succeeded(make_peer(CAFE), "alice")
+        for number in range(10):
+            self.workers[1].failed(make_peer(f"10.0.0.{number}"), "alice")
+        self.assertFalse(self.is_open(1, HOME, "alice"))
+        self.assertTrue(self.is_open(1, CAFE, "alice"))
+
+    def test_other_limits_hold_at_once(self) -> None:
+        self.workers[0].failed(make_peer(EVIL), "someone")
+        self.assertTrue(self.is_open(1, EVIL, "someone"))
+        self.workers[1].limits = LoginLimits(address_per_minute=1)
+        self.assertFalse(self.is_open(1, EVIL, "someone"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.net.limits import Limits
-from mailhub.net.roll import network_of
+from mailhub.net.roll import Roll, network_of
+from mailhub.net.shared_counts import SharedCounts, make_memory
 
 from .talk import ConversationCase
 
@@ -69,6 +72,52 @@ class AdmissionTests(ConversationCase):
         connection.dataReceived(b"quit\r\n")
         connection.connectionLost()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class SharedAdmissionTests(ConversationCase):
+    """Attack: coming to several workers, to have each limit more than once."""
+
+    limits = Limits(connections_per_address=3, connections=6)
+
+    def setUp(self) -> None:
+        super().setUp()
+        memory = make_memory(2, 1, 64, 64)
+        self.addCleanup(os.close, memory)
+        self.factories = []
+        for row in range(2):
+            counts = SharedCounts(memory, row)
+            self.addCleanup(counts.close)
+            self.factories.append(
+                type(self.factory)(
+                    self.factory.portal,
+                    service="imap",
+                    limits=self.limits,
+                    clock=self.clock,
+                    roll=Roll("imap", counts.service(0)),
+                )
+            )
+
+    def come(self, worker: int, host: str = "192.0.2.1"):
+        """A connection of a worker, and whether it may stay."""
+        self.factory = self.factories[worker]
+        connection, wire = self.connect(host)
+        return connection, self.said(wire) == b"hello\r\n"
+
+    def test_an_address_has_its_connections_in_all(self) -> None:
+        came = [self.come(number % 2) for number in range(4)]
+        self.assertEqual([stays for _, stays in came], [True, True, True, False])
+        for connection, _ in came[1:]:
+            connection.connectionLost()
+        came = [self.come(1) for _ in range(3)]
+        self.assertEqual([stays for _, stays in came], [True, True, False])
+
+    def test_a_service_has_its_connections_in_all(self) -> None:
+        came = [self.come(n % 2, f"192.0.2.{n}") for n in range(7)]
+        self.assertEqual([stays for _, stays in came], [True] * 6 + [False])
+        for connection, _ in came:
+            connection.connectionLost()
+        came = [self.come(0, f"192.0.2.{n}") for n in range(7)]
+        self.assertEqual([stays for _, stays in came], [True] * 6 + [False])
 
 
 class NetworkTests(SynchronousTestCase):
