@@ -19,6 +19,9 @@ SIZES_AT_A_TIME = 500
 #: the other; what a session may hold is bounded by the latter.
 AHEAD_MESSAGES = 64
 AHEAD_OCTETS = 256 * 1024
+#: Octets of a message above which stores give it bit by bit (``IContent.read``), so
+#: that it may be fetched ahead and nothing is held.
+HELD_OCTETS = 128 * 1024
 
 
 class Mailbox(Protocol):
@@ -145,14 +148,16 @@ class Maildrop:
 
     def slice_from(self, index: int, whole: bool) -> list[int]:
         """UIDs from *index* on to fetch in one go; that one alone if not *whole*."""
-        uids, octets = [self.uids[index]], self.sizes[index]
+        uids, held = [self.uids[index]], 0
         if not whole:
             return uids
-        for other in range(index + 1, min(index + AHEAD_MESSAGES, len(self.uids))):
-            octets += self.sizes[other]
-            if octets > AHEAD_OCTETS:
+        sizes, deleted = self.sizes, self.deleted
+        for other in range(index, min(index + AHEAD_MESSAGES, len(self.uids))):
+            size = sizes[other]
+            held += size if size <= HELD_OCTETS else 0
+            if held > AHEAD_OCTETS:
                 break
-            if other not in self.deleted:
+            if other > index and other not in deleted:
                 uids.append(self.uids[other])
         return uids
 

@@ -11,6 +11,9 @@ from io import IncrementalNewlineDecoder
 
 from .replies import END
 
+#: Octets searched at a time for dots behind newlines.
+_STEP = 8 * 1024
+
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
@@ -24,14 +27,9 @@ def stuff(data: bytes, at_line_start: bool = True) -> bytes:
     """
     if _has_bare_newline(data):
         data = _BARE_LF.sub(b"\r\n", data)
-    # One octet is sought many times as fast as two: base64 has no dots.
-    if b"." in data:
-        # Likewise, looking backwards is several times as fast as forwards.
-        if data.rfind(b"\n.") >= 0:
-            data = data.replace(b"\n.", b"\n..")
-        if at_line_start and data.startswith(b"."):
-            return b"." + data
-    return data
+    if _has_dot_behind_newline(data):
+        data = data.replace(b"\n.", b"\n..")
+    return b"." + data if at_line_start and data.startswith(b".") else data
 
 
 def _has_bare_newline(data: bytes) -> bool:
@@ -43,6 +41,21 @@ def _has_bare_newline(data: bytes) -> bool:
     newlines = IncrementalNewlineDecoder(None, translate=False)
     newlines.decode(data.decode("latin-1"))
     return newlines.newlines not in (None, "\r\n")
+
+
+def _has_dot_behind_newline(data: bytes) -> bool:
+    """Whether ``\\n.`` is in *data*.
+
+    One octet is sought many times as fast as two, and base64 has no dots.  Where
+    there is one, a step is searched backwards, several times as fast as forwards.
+    """
+    dot = data.find(b".")
+    while dot >= 0:
+        end = dot + _STEP
+        if data.rfind(b"\n.", max(dot - 1, 0), end) >= 0:
+            return True
+        dot = data.find(b".", end)
+    return False
 
 
 def ending(data: bytes) -> bytes:

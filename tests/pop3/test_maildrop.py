@@ -151,10 +151,18 @@ class ReadingAhead(SynchronousTestCase):
 
     def test_octets_ahead_are_bounded(self) -> None:
         half = maildrop_module.AHEAD_OCTETS // 2
-        maildrop, mailbox = load(half, half, 1, 5 * half, 1)
-        self.take(maildrop, 0, 1, 2, 3, 4, eager=True)
+        maildrop, mailbox = load(half, half, 1, half, half, 1)
+        self.take(maildrop, *range(6), eager=True)
         asked = [uids for uids, _ in mailbox.fetched]
-        self.assertEqual(asked, [[10, 20], [30], [40], [50]])
+        self.assertEqual(asked, [[10, 20], [30, 40], [50, 60]])
+
+    def test_those_read_bit_by_bit_count_nothing(self) -> None:
+        most = maildrop_module.HELD_OCTETS
+        for size, expected in ((most, [2, 1]), (most + 1, [3])):
+            maildrop, mailbox = load(most, size, most)
+            self.take(maildrop, 0, 1, 2, eager=True)
+            asked = [len(uids) for uids, _ in mailbox.fetched]
+            self.assertEqual(asked, expected)
 
     def test_messages_ahead_are_bounded(self) -> None:
         most = maildrop_module.AHEAD_MESSAGES
@@ -165,10 +173,10 @@ class ReadingAhead(SynchronousTestCase):
             self.assertEqual(asked, expected)
 
     def test_octets_ahead_may_be_exactly_the_limit(self) -> None:
-        half = maildrop_module.AHEAD_OCTETS // 2
-        for extra, expected in ((0, [2]), (1, [1, 1])):
-            maildrop, mailbox = load(half, half + extra)
-            self.take(maildrop, 0, 1, eager=True)
+        quarter = maildrop_module.AHEAD_OCTETS // 4
+        for extra, expected in ((0, [4]), (1, [3, 1])):
+            maildrop, mailbox = load(quarter, quarter, quarter, quarter + extra)
+            self.take(maildrop, 0, 1, 2, 3, eager=True)
             asked = [len(uids) for uids, _ in mailbox.fetched]
             self.assertEqual(asked, expected)
 

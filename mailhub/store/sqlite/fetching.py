@@ -55,7 +55,11 @@ def fetch(
     first, last = uids[0], uids[-1]
     which = _RANGE if last - first < _DENSE * len(uids) else _LIST
     values = (*key, first, last) if which is _RANGE else (*key, json.dumps(list(uids)))
-    eager = Column.CONTENT in columns and _is_small(connection, which, values)
+    # So few have no more than that in rows, whatever their sizes.
+    most = last - first + 1 if which is _RANGE else len(uids)
+    eager = Column.CONTENT in columns and (
+        most * IN_ROW <= EAGER or _is_small(connection, which, values)
+    )
     rows = connection.execute(_statement(columns, which, eager), values).fetchall()
     if which is _RANGE and len(uids) != last - first + 1:
         wanted = set(uids)
