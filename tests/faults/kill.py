@@ -55,6 +55,8 @@ THOROUGH_EVERY = 25
 VICTIMS = ("worker", "master", "all")
 #: Rounds after which another store is begun: reading one takes longer and longer.
 ROUNDS_PER_STORE = 50
+#: Seconds without work in which a server clears away what a kill left behind.
+TIDYING = 1.0
 #: Seconds in which a killed server must greet again.
 SOON = 2.0
 
@@ -212,6 +214,9 @@ class Trial:
             self._subject.start()
         self._inspector.forget()
         judgement = self._look()
+        time.sleep(TIDYING)
+        self._subject.stop()
+        self._results.faults += verify(self._subject, is_tidy=True)
         self._tell(f"after {self._plan.restarts} restarts in order: {judgement}")
         self._results.rounds -= 1
 

@@ -254,7 +254,7 @@ OPERATIONS = [
     _imap("RENAME", "RENAME Work Play"),
     _imap("RENAME: INBOX", "RENAME INBOX Former"),
     _imap("DELETE", "DELETE Work"),
-    _imap("SUBSCRIBE", "SUBSCRIBE Sent"),
+    _imap("SUBSCRIBE", "SUBSCRIBE Elsewhere"),
     Operation("start after a kill", start, leaves_log=True, changes=False),
     Operation(
         "purge and checkpoint", tidy, prepare=leave_garbage, leaves_log=True,

@@ -38,11 +38,11 @@ from mailhub.store.sqlite.store import SQLiteStore
 from .broken import PRECAUTIONS
 from .kill import conclude, say
 from .nursery import Child, Send, Tracer, Trouble, ask
-from .operations import LONG_AGO, OPERATIONS, Operation, fill, open_store
+from .operations import LONG_AGO, OPERATIONS, Operation, fill, open_store, tidy
 from .power import quick
 from .snapshot import Snapshot, take
 from .subject import PASSWORD, USERS, copy_folder
-from .verifying import verify_folder
+from .verifying import verify_apart
 from .wire import Gone, IMAPWire, SMTPWire
 
 #: Calls to be killed at.
@@ -108,6 +108,7 @@ class Trial:
         for call in CALLS:
             if counts[call]:
                 self._kill_at(call)
+        self._tidy()
 
     def _prepare(self) -> None:
         """The store as it is before the operation."""
@@ -159,6 +160,12 @@ class Trial:
             place = f"{self._operation.name}, {call} {number}"
             self.tally.faults += (f"{place}: {fault}" for fault in faults)
             number += self._every
+
+    def _tidy(self) -> None:
+        """After some time nothing is left of a kill."""
+        data = self._place / "data"
+        Child(lambda send: tidy(data, send), self._log).join()
+        self.tally.faults += verify_apart(data, self._log, is_tidy=True)
 
     def _try(self, tracing: Sequence[str]) -> tuple[bool, bool]:
         """-> whether it was killed, and whether it had answered."""
@@ -212,8 +219,8 @@ class Trial:
 
     def _judge(self, answered: bool) -> list[str]:
         """Open the store that a kill has left.  -> what is wrong with it"""
-        faults = verify_folder(self._place / "data", self._log)
         found = self._look()
+        faults = verify_apart(self._place / "data", self._log)
         legal = [self._after] if answered else [self._before, self._after]
         if all(found.content != each.content for each in legal):
             faults.append(f"answered: {answered}; {difference(found, legal[-1])}")
