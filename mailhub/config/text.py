@@ -63,8 +63,6 @@ def announcement(
     """
     lines = [f"mailhub is ready on {name}"]
     lines += [f"    {service:<12} {endpoint}" for service, endpoint in endpoints]
-    if config.store.kind == "memory":
-        return "\n".join([*lines, "Nothing is kept when it stops."])
     if not config.tls.certificate:
         lines.append(
             "The certificate is its own; clients will ask whether to trust it."
@@ -75,8 +73,10 @@ def announcement(
     data = config.origins.get(("server", "data"))
     if data is not None and data.place != config.source:
         command += ["--data", config.server.data]
+    in_memory = config.store.kind == "memory"
+    kept = f"All mail is in {config.server.data}"
     lines += [
-        f"All mail is in {config.server.data}",
+        "Nothing is kept when it stops." if in_memory else kept,
         f"Add a user with: {join(command)} user add you@example.org",
     ]
     return "\n".join(lines)

@@ -44,5 +44,5 @@ class AnnouncementTests(SynchronousTestCase):
 
     def test_a_memory_store_is_told_as_such(self) -> None:
         self.assertEqual(
-            self.said(store=Store("memory"))[-1], "Nothing is kept when it stops."
+            self.said(store=Store("memory"))[-2], "Nothing is kept when it stops."
         )
