@@ -42,7 +42,7 @@ class Plan:
     notices: int = 40
     handshakes: int = 2_000
     stored: tuple[int, ...] = (1_000, 100_000, 1_000_000)
-    delivered: int = 2_000
+    delivered: int = 5_000
     limit: float = 1.0
 
 
