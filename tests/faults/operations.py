@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from mailhub.net.limits import Limits
 from mailhub.net.spool import Spool
 from mailhub.service import build
 from mailhub.store.content import BytesContent
+from mailhub.store.sqlite import migrations, schema
 from mailhub.store.sqlite.store import SQLiteStore
 
 from .ledger import LARGE_EVERY, make_message
@@ -39,6 +41,10 @@ TIDYING = 0.6
 LONG_AGO = 3600.0
 
 
+def _nothing() -> None:
+    """The program as it is."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """What is done to a store.
@@ -51,6 +57,7 @@ class Operation:
     :ivar leaves_log: whether the store was killed beforehand instead.
     :ivar is_fresh: whether there is no store beforehand.
     :ivar changes: whether anybody can see that it was done.
+    :ivar patch: changes the program, but not the one that prepares the store.
     """
 
     name: str
@@ -61,6 +68,7 @@ class Operation:
     leaves_log: bool = False
     is_fresh: bool = False
     changes: bool = True
+    patch: Callable[[], None] = _nothing
 
 
 # In the child.
@@ -163,6 +171,23 @@ def command(*arguments: str) -> Callable[[Path, Send], None]:
     return perform
 
 
+def be_newer() -> None:
+    """Let this program have another version of the store, reached in slices."""
+    step = migrations.Step("everybody subscribes to News", _subscribe_next)
+    migrations.migrate.__defaults__ = ((*migrations.STEPS, step),)
+    schema.VERSION += 1
+
+
+def _subscribe_next(connection: sqlite3.Connection) -> bool:
+    """A slice: the next account.  -> whether it was the last"""
+    left = connection.execute(
+        "select account_id from account where account_id not in"
+        " (select account_id from subscription where name = 'News') limit 2"
+    ).fetchall()
+    connection.executemany("insert into subscription values (?, 'News')", left[:1])
+    return len(left) <= 1
+
+
 # Preparations.
 
 
@@ -256,6 +281,8 @@ OPERATIONS = [
     _imap("DELETE", "DELETE Work"),
     _imap("SUBSCRIBE", "SUBSCRIBE Elsewhere"),
     Operation("start after a kill", start, leaves_log=True, changes=False),
+    Operation("migration: orderly store", start, patch=be_newer),
+    Operation("migration: killed store", start, leaves_log=True, patch=be_newer),
     Operation(
         "purge and checkpoint", tidy, prepare=leave_garbage, leaves_log=True,
         changes=False,

@@ -32,6 +32,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mailhub.store.sqlite.store import SQLiteStore
 
@@ -42,7 +43,7 @@ from .operations import LONG_AGO, OPERATIONS, Operation, fill, open_store, tidy
 from .power import quick
 from .snapshot import Snapshot, take
 from .subject import PASSWORD, USERS, copy_folder
-from .verifying import verify_apart
+from .verifying import verify_folder
 from .wire import Gone, IMAPWire, SMTPWire
 
 #: Calls to be killed at.
@@ -99,7 +100,9 @@ class Trial:
         """Kill at every step."""
         self._prepare()
         self._copy()
-        self._before = self._look()
+        data = str(self._place / "data")
+        # By the program as it is: a newer one would change it.
+        self._before = ask(lambda: take(data), self._log)
         counts = self._count()
         self._after = self._look()
         self.tally.faults += self._before.damage + self._after.damage
@@ -164,8 +167,8 @@ class Trial:
     def _tidy(self) -> None:
         """After some time nothing is left of a kill."""
         data = self._place / "data"
-        Child(lambda send: tidy(data, send), self._log).join()
-        self.tally.faults += verify_apart(data, self._log, is_tidy=True)
+        self._ask(lambda: tidy(data, print))
+        self.tally.faults += self._verify(is_tidy=True)
 
     def _try(self, tracing: Sequence[str]) -> tuple[bool, bool]:
         """-> whether it was killed, and whether it had answered."""
@@ -190,6 +193,7 @@ class Trial:
 
     def _perform(self, send: Send) -> None:
         """In the child."""
+        self._operation.patch()
         if self._without is not None:
             PRECAUTIONS[self._without]()
         if self._operation.drive is None:
@@ -213,14 +217,27 @@ class Trial:
         return False
 
     def _look(self) -> Snapshot:
-        data = self._place / "data"
-        snapshot: Snapshot = ask(lambda: take(str(data)), self._log)
+        data = str(self._place / "data")
+        snapshot: Snapshot = self._ask(lambda: take(data))
         return snapshot
+
+    def _verify(self, is_tidy: bool = False) -> list[str]:
+        data = self._place / "data"
+        return list(self._ask(lambda: verify_folder(data, is_tidy)))
+
+    def _ask(self, task: Callable[[], object]) -> Any:
+        """What *task* returns in a process by itself, of the same program."""
+
+        def perform() -> object:
+            self._operation.patch()
+            return task()
+
+        return ask(perform, self._log)
 
     def _judge(self, answered: bool) -> list[str]:
         """Open the store that a kill has left.  -> what is wrong with it"""
         found = self._look()
-        faults = verify_apart(self._place / "data", self._log)
+        faults = self._verify()
         legal = [self._after] if answered else [self._before, self._after]
         if all(found.content != each.content for each in legal):
             faults.append(f"answered: {answered}; {difference(found, legal[-1])}")

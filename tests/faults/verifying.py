@@ -16,7 +16,6 @@ from mailhub.store.sqlite.verify.checking import Wish
 from mailhub.store.sqlite.verify.checking import verify as check
 from mailhub.store.sqlite.verify.findings import Kind
 
-from .nursery import ask
 from .subject import Subject
 
 #: Findings that a server still has to clear away.
@@ -44,14 +43,6 @@ def verify_folder(data: Path, is_tidy: bool = False) -> list[str]:
     except MailError as error:
         return [f"verify: {error}"]
     return _faults([each.as_json() for each in report.listed], is_tidy)
-
-
-def verify_apart(data: Path, log: Path, is_tidy: bool = False) -> list[str]:
-    """The same in a process of its own.
-
-    :param log: for what the process writes to its standard error.
-    """
-    return list(ask(lambda: verify_folder(data, is_tidy), log))
 
 
 def _faults(findings: Iterable[dict[str, object]], is_tidy: bool) -> list[str]:
