@@ -6,11 +6,11 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+import time
 from contextlib import closing
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mailhub.mail.account import Delivery, Target
@@ -90,20 +90,18 @@ class FolderTests(TestCase):
 
     async def setUp(self) -> None:
         if not FolderTests._template:
-            FolderTests._template = tempfile.mkdtemp(dir=os.getcwd()) + "/data"
+            FolderTests._template = f"{tempfile.mkdtemp()}/data"
+            reactor.addSystemEventTrigger("after", "shutdown", _forget)
             store = make_store(FolderTests._template)
             await store.start()
             await fill(store)
             await store.stop()
-        self.path = os.path.abspath(self.mktemp())
-        shutil.copytree(
-            FolderTests._template, self.path, ignore=shutil.ignore_patterns("run")
-        )
+        self.path = self.mktemp()
+        without_pipes = shutil.ignore_patterns("run")
+        shutil.copytree(FolderTests._template, self.path, ignore=without_pipes)
 
     def verify(self, **wish: Any) -> Report:
         """Verify it, two hours from now: what lies around is old."""
-        import time
-
         return verify(self.path, Wish(**wish), now=lambda: time.time() + 7200)
 
     def found(self, **wish: Any) -> list[str]:
@@ -132,6 +130,5 @@ class FolderTests(TestCase):
         return f"{self.path}/blobs/{name[:2]}/{name}"
 
 
-def run(work: Callable[[], Any]) -> Deferred[Any]:
-    """Start a coroutine function."""
-    return Deferred.fromCoroutine(work())
+def _forget() -> None:
+    shutil.rmtree(os.path.dirname(FolderTests._template))

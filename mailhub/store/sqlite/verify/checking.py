@@ -24,7 +24,7 @@ from .findings import Finding, Kind, Reported
 from .mailboxes import Mailboxes
 from .references import References
 from .strays import Strays
-from .structure import Structure
+from .structure import Settings, Structure
 from .view import Opened, View
 
 #: Findings that are told of one by one; more are only counted.
@@ -163,19 +163,27 @@ class _Check:
         with self._damage_found():
             self._find_accounts()
             self._look_through(Structure())
-            if not self._report.counts[Kind.VALUE]:
+            if not self._makes_no_sense():
                 for topic in self._topics():
                     self._look_through(topic)
-            self._find_messages()
+                self._find_messages()
         if self._touched:
             announce(self._view.path, self._touched)
         self._report.octets = self._view.octets
         return self._report
 
+    def _makes_no_sense(self) -> bool:
+        """Whether tables or types are not those that everything else expects."""
+        return any(
+            not each.repaired and each.finding.kind in (Kind.SCHEMA, Kind.VALUE)
+            and each.finding.repair is None
+            for each in self._report.listed
+        )
+
     def _topics(self) -> tuple[Topic, ...]:
         return (
-            Strays(), Accounts(), Mailboxes(), References(), Quotas(), Contents(),
-            Files(),
+            Settings(), Strays(), Accounts(), Mailboxes(), References(), Quotas(),
+            Contents(), Files(),
         )
 
     def _find_accounts(self) -> None:

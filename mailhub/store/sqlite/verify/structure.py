@@ -23,9 +23,6 @@ _OBJECTS = (
 )
 _WHITE = re.compile(r"\s+")
 
-#: Storage classes by declared type; every column may also be null where it may.
-_CLASSES = {"integer": "integer", "text": "text", "blob": "blob"}
-
 #: Directories of a store below the data directory, which others need not see.
 _DIRECTORIES = ("blobs", "run", "tmp")
 
@@ -45,14 +42,13 @@ class Structure:
     """Damage that makes everything else doubtful comes first."""
 
     name = "database"
-    pieces = "select 5"
+    pieces = "select 4"
 
     def scopes(self, view: View) -> Iterator[Callable[[View], list[Finding]]]:
         if not view.quick:
             yield pages
         yield tables
         yield values
-        yield settings
         yield modes
 
     def look(
@@ -75,6 +71,9 @@ def tables(view: View) -> list[Finding]:
         schema.make_tables(fresh)
         expected = _objects(fresh)
     present = _objects(view.connection)
+    lacks_a_table = any(
+        each not in present for each in expected if each[0] == "table"
+    )
     found = []
     for (kind, name), text in expected.items():
         if (kind, name) not in present:
@@ -84,7 +83,7 @@ def tables(view: View) -> list[Finding]:
         else:
             continue
         repair = None
-        if kind != "table":
+        if not lacks_a_table and kind != "table":
             repair = partial(_make_anew, kind, name, text)
         found.append(Finding(Kind.SCHEMA, detail, what=name, repair=repair))
     return found
@@ -108,14 +107,15 @@ def _make_anew(kind: str, name: str, text: str, change: Change) -> None:
 
 def values(view: View) -> list[Finding]:
     """Types: a table is one pass, which leaves long values unread."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        schema.make_tables(fresh)
+        names = {name for kind, name in _objects(fresh) if kind == "table"}
+    present = {name for kind, name in _objects(view.connection) if kind == "table"}
     found = []
-    for (table,) in view.rows(
-        "select name from sqlite_schema where type = 'table' and name not like"
-        " 'sqlite_%'"
-    ):
+    for table in sorted(names & present):
         columns = view.rows(f"pragma table_info({table})")
         wrong = [
-            f"sum(typeof({name}) not in ('{_CLASSES[kind.lower()]}'"
+            f"sum(typeof({name}) not in ('{kind.lower()}'"
             f"{'' if needed or is_key else ', ' + repr('null')}))"
             for _, name, kind, needed, _, is_key in columns
         ]
@@ -128,24 +128,29 @@ def values(view: View) -> list[Finding]:
     return found
 
 
-def settings(view: View) -> list[Finding]:
+class Settings:
     """Counters that serve the whole store."""
-    found = []
+
+    name = "settings"
+    pieces = "select 1"
+
+    def scopes(self, view: View) -> Iterator[None]:
+        yield None
+
+    def look(self, view: View, scope: None) -> list[Finding]:
+        return list(_settings(view))
+
+
+def _settings(view: View) -> Iterator[Finding]:
     for name, statement in _COUNTERS.items():
         [least] = view.row(statement)
         rows = view.rows("select value from setting where name = ?", name)
         if rows and rows[0][0] >= least:
             continue
         value = rows[0][0] if rows else "missing"
-        found.append(
-            Finding(
-                Kind.SETTING,
-                f"counter {name} is {value}, at least {least} was expected",
-                what=name,
-                repair=partial(_set_counter, name, least),
-            )
-        )
-    return found
+        detail = f"counter {name} is {value}, at least {least} was expected"
+        repair = partial(_set_counter, name, least)
+        yield Finding(Kind.SETTING, detail, what=name, repair=repair)
 
 
 def _set_counter(name: str, least: int, change: Change) -> None:
