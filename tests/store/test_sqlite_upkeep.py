@@ -31,7 +31,7 @@ class UpkeepTests(SynchronousTestCase):
         self.connection.set_trace_callback(self.trace)
 
     def trace(self, text):
-        self.checkpoints += "wal_checkpoint" in text
+        self.checkpoints += "wal_checkpoint(passive)" in text
 
     def pause(self):
         """Run until there is nothing more to do.  -> how often that was"""
@@ -108,6 +108,24 @@ class UpkeepTests(SynchronousTestCase):
             self.upkeep.run(self.connection, idle=False)
             sizes.add(os.path.getsize(self.log))
         self.assertEqual(len(sizes), 1)
+
+    def test_the_log_begins_anew_although_another_process_writes_all_the_time(self):
+        self.pause()
+        other = schema.connect(database_of(self.path))
+        self.addCleanup(other.close)
+
+        def write_behind_its_back(text):
+            if "wal_checkpoint(restart)" in text:
+                other.execute("insert into domain values (?)", (f"o{number}",))
+
+        sizes = set()
+        self.connection.set_trace_callback(write_behind_its_back)
+        for number in range(200):
+            self.connection.execute("insert into domain values (?)", (f"d{number}",))
+            self.upkeep.written = upkeep._LONG_LOG
+            self.upkeep.run(self.connection, idle=False)
+            sizes.add(os.path.getsize(self.log))
+        self.assertLessEqual(len(sizes), 3)
 
     def test_upkeep_that_fails_is_not_tried_again_at_once(self):
         self.upkeep.patience = 0.0

@@ -28,6 +28,9 @@ _PAUSE, _LONG_PAUSE = 0.1, 30.0
 #: Seconds of work without a pause after which garbage is removed all the same.
 _OVERDUE = 10.0
 
+#: Milliseconds to wait for the others when the rest of a log is copied.
+_CATCH_UP = 100
+
 
 class Upkeep:
     """Keeps account of what should be done, and does it.
@@ -87,9 +90,15 @@ class Upkeep:
             self._tidy(connection)
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        # Waits for nobody; what a reader still needs stays for the next time.
         began = time.monotonic()
+        # This waits for nobody, and copies nearly everything.
         connection.execute("pragma wal_checkpoint(passive)").fetchall()
+        # What others have written meanwhile is copied while all wait, so that the log
+        # begins anew: it would grow for as long as two processes write in turns, and
+        # each commit would wait for the file system to note its new size.
+        connection.execute(f"pragma busy_timeout={_CATCH_UP}")
+        connection.execute("pragma wal_checkpoint(restart)").fetchall()
+        connection.execute("pragma busy_timeout=0")
         self.measures.checkpoints.add(time.monotonic() - began)
         self.written = 0
 
