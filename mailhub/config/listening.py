@@ -10,6 +10,9 @@ from .faults import ConfigError, Fault
 from .kinds import Endpoint
 from .settings import PORTS, Config
 
+#: The services that mail comes in by.
+INCOMING = frozenset({"smtp", "submission", "submissions", "lmtp"})
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -33,12 +36,30 @@ def bind_all(config: Config) -> list[Bound]:
 def bind_for_workers(config: Config, number: int) -> list[list[Bound]]:
     """Sockets for *number* processes, the first of them for the first, and so on.
 
-    An address in the file system has one socket, which all of them share.
-
     :raises ConfigError: as :func:`bind_all`.
     """
-    rows = _bind_each(config, number)
-    return [[row[slot % len(row)] for row in rows] for slot in range(number)]
+    return deal(config, _bind_each(config, number), number)
+
+
+def deal(config: Config, rows: list[list[Bound]], number: int) -> list[list[Bound]]:
+    """What each of *number* processes listens on.
+
+    All of them share an address that has one socket.  Mail comes in through the first
+    ``[server] receivers`` only.
+
+    :param rows: by address, the sockets that are bound to it.
+    """
+    hands: list[list[Bound]] = [[] for _ in range(number)]
+    for row in rows:
+        takers = _takers(config, row[0].service, number)
+        for slot in range(takers):
+            hands[slot].append(row[slot % len(row)])
+    return hands
+
+
+def _takers(config: Config, service: str, number: int) -> int:
+    """How many of *number* processes have a service."""
+    return min(number, config.server.receivers) if service in INCOMING else number
 
 
 def _bind_each(config: Config, number: int) -> list[list[Bound]]:
@@ -49,7 +70,8 @@ def _bind_each(config: Config, number: int) -> list[list[Bound]]:
         chosen = getattr(config.listen, service) is not None
         for endpoint in config.listen.endpoints(service):
             try:
-                bound.append(_bind(service, endpoint, number))
+                takers = _takers(config, service, number)
+                bound.append(_bind(service, endpoint, takers))
             except OSError as error:
                 if ":" in endpoint.host and error.errno in UNAVAILABLE and not chosen:
                     continue

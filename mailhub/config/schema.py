@@ -84,6 +84,12 @@ _SERVER = {
         Count(1, MAX_WORKERS),
         "Processes that serve mail; one for each processor that mail may use.",
     ),
+    "receivers": Setting(
+        Count(1, MAX_WORKERS),
+        "How many of these processes take mail in, by SMTP and LMTP.  One commits a"
+        " message in half the time that two need, as the database is written by one"
+        " process at a time; more pay where TLS or checks take longer than that.",
+    ),
     "user": Setting(
         _account_name("a user of this machine"),
         "Whom the server becomes after it has bound its addresses, if it is started"

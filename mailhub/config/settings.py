@@ -35,6 +35,7 @@ ALWAYS_LOCAL = frozenset({"lmtp"})
 class Server:
     """The machine, and where it keeps everything.
 
+    :ivar receivers: how many of the *workers* take mail in.
     :ivar user: whom a server that was started as root becomes; its *group* is the
         user's own where that is empty.
     """
@@ -42,6 +43,7 @@ class Server:
     data: str = "./mailhub-data"
     host_name: str = ""
     workers: int = 1
+    receivers: int = 1
     user: str = ""
     group: str = ""
 

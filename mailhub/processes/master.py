@@ -17,7 +17,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..config.identity import server_name
-from ..config.listening import Bound, bind_for_workers
+from ..config.listening import Bound, bind_for_workers, deal
 from ..config.settings import PORTS, Config
 from ..config.text import announcement
 from ..logbook import Lines
@@ -120,7 +120,8 @@ class Master(Service):
         super().privilegedStartService()
         number = self._config.server.workers
         if self._inherited:
-            sockets = [list(self._inherited)] * number
+            rows = [[bound] for bound in self._inherited]
+            sockets = deal(self._config, rows, number)
         else:
             sockets = bind_for_workers(self._config, number)
         counts = make_memory(
@@ -187,7 +188,8 @@ class Master(Service):
             self.log.info("worker {slot} is back", slot=member.slot)
             return
         if all(each.state is State.READY for each in self._members):
-            endpoints = [(each.service, each.endpoint) for each in member.sockets]
+            first = self._members[0]
+            endpoints = [(each.service, each.endpoint) for each in first.sockets]
             name = server_name(self._config)
             text = announcement(self._config, name, endpoints)
             self.log.info("{text}", text=Lines(text))

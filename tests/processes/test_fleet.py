@@ -37,10 +37,10 @@ class StartTests(Fleets):
         fleet = self.fleet(*WORKERS).ready()
         self.assertEqual(len(fleet.workers()), 2)
         self.assertEqual(fleet.said.count("mailhub is ready on"), 1)
-        clients = [fleet.connect("smtp") for _ in range(40)]
+        clients = [fleet.connect("imap") for _ in range(40)]
         for client in clients:
             self.assertTrue(greets(client))
-        holders = {holder_of(pid, fleet.addresses["smtp"]) for pid in fleet.workers()}
+        holders = [holder_of(pid, fleet.addresses["imap"]) for pid in fleet.workers()]
         self.assertNotIn(0, holders)
         for client in clients:
             client.close()
@@ -48,6 +48,20 @@ class StartTests(Fleets):
     def test_the_configuration_says_how_many(self):
         self.write("[server]\nworkers = 3\n" + LISTEN)
         self.assertEqual(len(self.fleet().ready().workers()), 3)
+
+    def test_mail_comes_in_through_as_many_as_the_configuration_says(self):
+        for receivers in (1, 2):
+            self.write(f"[server]\nworkers = 3\nreceivers = {receivers}\n" + LISTEN)
+            fleet = self.fleet().ready()
+            clients = [fleet.connect("smtp") for _ in range(40)]
+            for client in clients:
+                self.assertTrue(greets(client))
+            address = fleet.addresses["smtp"]
+            holders = [holder_of(pid, address) for pid in fleet.workers()]
+            self.assertEqual(sum(number > 0 for number in holders), receivers)
+            for client in clients:
+                client.close()
+            fleet.end()
 
     def test_a_port_that_is_taken_is_told(self):
         taken = socket.create_server(("127.0.0.1", 0))
@@ -103,14 +117,14 @@ class DeathTests(Fleets):
 
     def test_connections_of_the_others_live_and_the_queue_is_served(self):
         fleet = self.fleet(*WORKERS).ready()
-        clients = [fleet.connect("smtp") for _ in range(16)]
+        clients = [fleet.connect("imap") for _ in range(16)]
         for client in clients:
             self.assertTrue(greets(client))
         victim, survivor = fleet.workers()
-        lost = holder_of(victim, fleet.addresses["smtp"])
+        lost = holder_of(victim, fleet.addresses["imap"])
         os.kill(victim, signal.SIGKILL)
         # These come while the place is empty, and are dealt to both queues.
-        late = [fleet.connect("smtp") for _ in range(16)]
+        late = [fleet.connect("imap") for _ in range(16)]
         for client in late:
             self.assertTrue(greets(client))
         dead = [client for client in clients if not client.say(b"NOOP\r\n")]
