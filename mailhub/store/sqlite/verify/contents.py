@@ -102,14 +102,14 @@ class Contents:
         if content.data is None:
             return self._look_at_file(view, content)
         if isinstance(content.data, int):
-            return list(_size(content, content.data))
+            return list(_size(content, content.data, is_right=False))
         view.octets += len(content.data)
         if not self._is_right(content.blob_id):
             if sha256(content.data).digest() != content.digest:
                 return [_damaged(content)]
             self._note_right(content.blob_id)
         return [
-            *_size(content, len(content.data)),
+            *_size(content, len(content.data), is_right=True),
             *_summary(content, summarise(content.prefix, content.data)),
         ]
 
@@ -118,7 +118,7 @@ class Contents:
         try:
             with open(path, "rb", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
-                found = [*mode_of(path), *_size(content, size)]
+                found = [*mode_of(path), *_size(content, size, not view.quick)]
                 if view.quick:
                     return found
                 view.octets += size
@@ -188,10 +188,13 @@ def _damaged(content: Content) -> Finding:
     return _finding(content, Kind.CONTENT, detail)
 
 
-def _size(content: Content, size: int) -> Iterator[Finding]:
+def _size(content: Content, size: int, is_right: bool) -> Iterator[Finding]:
+    """
+    :param is_right: the octets have been looked at.
+    """
     if content.size != size:
         detail = f"{content.size} octets are noted, there are {size}"
-        repair = partial(_set_size, content.blob_id, size)
+        repair = partial(_set_size, content.blob_id, size) if is_right else None
         yield _finding(content, Kind.BLOB_SIZE, detail, repair=repair)
 
 
