@@ -162,8 +162,8 @@ MEANINGS: dict[Kind, tuple[str, str]] = {
     Kind.UNREADABLE: ("the file with the octets of a message cannot be read", ""),
     Kind.CONTENT: ("the octets of a message are not those that were stored", ""),
     Kind.BLOB_SIZE: (
-        "the octets of a message are right, and their number is not",
-        "it is corrected",
+        "the octets of a message are not as many as were noted",
+        "the number is corrected, if they have been read and are right",
     ),
     Kind.SUMMARY: (
         "what is kept beside a message (header, envelope, structure, parts, date) is"
