@@ -64,7 +64,7 @@ def without_order() -> None:
         reactor.callLater(HASTE, lambda: ensureDeferred(deliver(store, late)))
 
     # mypy takes a method for something that cannot be replaced.
-    SQLiteStore.deliver = deliver_late  # type: ignore[method-assign]
+    SQLiteStore.deliver = deliver_late  # type: ignore[assignment]
 
 
 def without_one_move() -> None:
@@ -82,7 +82,7 @@ def without_one_move() -> None:
         done = await account.append(target, new)
         return Copied(done.uidvalidity, gone, done.new_uids)
 
-    SQLiteMailbox.move = move  # type: ignore[method-assign]
+    SQLiteMailbox.move = move  # type: ignore[assignment]
 
 
 PRECAUTIONS: dict[str, Callable[[], None]] = {

@@ -253,7 +253,7 @@ class Arranger:
 
 def numbers(text: bytes) -> list[int]:
     """The numbers of a sequence set such as ``1:3,7``."""
-    found = []
+    found: list[int] = []
     for part in text.split(b","):
         first, _, last = part.partition(b":")
         found += range(int(first), int(last or first) + 1)

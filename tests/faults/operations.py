@@ -109,7 +109,9 @@ def serve(folder: Path, send: Send) -> None:
     from twisted.internet import reactor
 
     anywhere = (Endpoint(HOST, 0),)
-    listen = {name: anywhere if name in ("smtp", "imap") else () for name in PORTS}
+    listen: dict[str, Any] = dict.fromkeys(PORTS, ()) | {
+        "smtp": anywhere, "imap": anywhere,
+    }
     config = Config(
         server=Server(data=str(folder), host_name="mx.example.org"),
         listen=Listen(**listen),

@@ -109,15 +109,15 @@ class _Visit:
             for response in client.command(
                 f"UID FETCH {','.join(map(str, uids))} (UID BODY.PEEK[])"
             ):
-                uid = _UID.search(response[0])
-                if len(response) < 2 or uid is None:
+                found = _UID.search(response[0])
+                if len(response) < 2 or found is None:
                     continue
                 number, is_whole = self._inspector.recognise(response[1])
-                missing.discard(int(uid[1]))
+                missing.discard(int(found[1]))
                 if is_whole:
-                    known[int(uid[1])] = number
+                    known[int(found[1])] = number
                 else:
-                    self._complain(f"UID {int(uid[1])}: {len(response[1])} octets")
+                    self._complain(f"UID {int(found[1])}: {len(response[1])} octets")
         for uid in missing:
             self._complain(f"UID {uid} is listed, and not given")
 

@@ -70,7 +70,7 @@ class Recovery:
 async def fill(store: SQLiteStore, messages: int) -> None:
     """Small messages, for all users in turn."""
     accounts = [await store.directory.find_account(user) for user in USERS]
-    targets = [Target(account.account_id) for account in accounts]
+    targets = [Target(account.account_id) for account in accounts if account]
     contents = [make_message(number) for number in range(1, BATCH) if number % 10]
     for start in range(0, messages, BATCH):
         await gatherResults(

@@ -112,11 +112,13 @@ class Subject:
         :param wrapper: a program that runs the one behind it as its child, such as
             strace(1).
         """
-        arguments = ["-n", "--pidfile=", "mailhub", "--config", self._configuration]
+        arguments = [
+            "-n", "--pidfile=", "mailhub", "--config", str(self._configuration)
+        ]
         if self._workers:
             arguments += ["--workers", str(self._workers)]
         if self._without is None:
-            command = [Path(sys.executable).parent / "twistd", *arguments]
+            command = [str(Path(sys.executable).parent / "twistd"), *arguments]
         else:
             command = [
                 sys.executable, "-m", self.patches, self._without, *arguments

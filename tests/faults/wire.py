@@ -159,7 +159,7 @@ class IMAPWire(Wire):
         if literal is not None:
             line += b" {%d+}\r\n" % len(literal) + literal
         self.send(line + b"\r\n")
-        responses = []
+        responses: list[list[bytes]] = []
         while True:
             response = self._response()
             first, _, rest = response[0].partition(b" ")
