@@ -27,13 +27,11 @@ class KillTests(TestCase):
     async def test_kills_break_no_promise(self):
         results = await self.results(rounds=4, restarts=1)
         self.assertEqual([], results.faults + results.refusals)
-        self.assertEqual({True}, set(results.criteria.values()), results.criteria)
         self.assertGreater(results.answered, 100)
 
     async def test_kills_of_workers_and_of_their_master_break_no_promise(self):
         results = await self.results(rounds=3, restarts=0, workers=2)
         self.assertEqual([], results.faults + results.refusals)
-        self.assertEqual({True}, set(results.criteria.values()), results.criteria)
         self.assertEqual({"worker", "master", "all"}, set(results.struck))
 
     async def test_an_answer_before_its_commit_is_found_out(self):
