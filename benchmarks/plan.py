@@ -10,8 +10,8 @@ class Plan:
     """The sizes of all workloads.
 
     :ivar repetitions: turns of every server.
-    :ivar seconds: that sending to mailboxes takes, each case, whatever the server's
-        speed: the number of messages is made to fit.
+    :ivar seconds: that downloads, and sending to mailboxes, take, whatever the server's
+        speed: the number of messages, or of downloads, is made to fit.
     :ivar connections: at once, when sending to mailboxes.
     :ivar each: messages on each of these connections.
     :ivar sets: of messages, when sending to mailboxes.
