@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhub.config import loading
 from mailhub.config.faults import ConfigError
 from mailhub.config.kinds import Endpoint, LoginSource
-from mailhub.config.loading import LARGEST_FILE, find, load
+from mailhub.config.loading import LARGEST_FILE, Known, find, load, load_again
 from mailhub.config.settings import Config
 
 LISTENER = 'expected "address:port" with an IP address, such as "127.0.0.1:2525" or'
@@ -254,6 +254,54 @@ class LoadTests(SynchronousTestCase):
             find(None, {}, self.folder),
             os.path.join(self.folder, loading.USUAL_FILES[0]),
         )
+
+    def test_the_same_call_can_be_made_again(self) -> None:
+        path = self.write("[limits]\nrecipients = 200\n")
+        environ = {"MAILHUB_LIMITS__IDLE": "100", "PATH": "/bin"}
+        config = self.load(data="d", **environ)
+        assert config.call is not None
+        self.assertEqual(config.call.environ, {"MAILHUB_LIMITS__IDLE": "100"})
+        self.assertEqual(load_again(config), config)
+        self.write("[limits]\nrecipients = 300\n")
+        again = load_again(config)
+        self.assertEqual((again.limits.recipients, again.limits.idle), (300, 100))
+        self.assertEqual(again.server.data, os.path.join(self.folder, "d"))
+        os.unlink(path)
+        self.assertIsNone(load_again(config).source)
+
+    def test_a_text_that_is_known_is_not_read_again(self) -> None:
+        path = self.write("[limits]\nrecipients = 200\n")
+        config = self.load()
+        self.write("not at all")
+        known = Known(config.source, config.text)
+        self.assertEqual(load_again(config, known), config)
+        error = self.assertRaises(
+            ConfigError, load_again, config, Known(path, "[limits]\nidle = 0\n")
+        )
+        self.assertTrue(str(error).startswith(f"{path}:2: [limits] idle = 0: "))
+        self.assertEqual(load_again(config, Known(None)), self.without_a_file())
+
+    def without_a_file(self) -> Config:
+        os.unlink(os.path.join(self.folder, "mailhub.toml"))
+        return self.load()
+
+    def test_settings_of_a_program_s_own_cannot_be_read_again(self) -> None:
+        self.assertRaises(ValueError, load_again, Config())
+
+    def test_a_wrong_configuration_tells_its_data_folder_if_it_can(self) -> None:
+        """A server that has begun with a better one is there."""
+        data = os.path.join(self.folder, "d")
+        for text, option, expected in (
+            ('[server]\ndata = "d"\n[limits]\nidle = 0\n', None, data),
+            ("[limits]\nidle = 0\n", None, os.path.join(self.folder, "mailhub-data")),
+            ("[limits]\nidle = 0\n", "d", data),
+            ("no TOML", None, None),
+            ("no TOML", "d", data),
+            ("[server]\ndata = 5\n", None, None),
+        ):
+            self.write(text)
+            error = self.assertRaises(ConfigError, self.load, data=option)
+            self.assertEqual(error.data, expected, text)
 
     def test_paths_in_a_file_begin_at_its_folder(self) -> None:
         os.mkdir(os.path.join(self.folder, "etc"))
