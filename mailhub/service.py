@@ -38,6 +38,7 @@ from .imap.server import IMAPFactory
 from .logbook import Complaints, Lines
 from .net.binding import UNIX_MODE
 from .net.certificates import Identity
+from .net.descriptors import Capacity
 from .net.factory import ConnectionFactory
 from .net.listen import Entrance
 from .net.roll import Roll
@@ -215,6 +216,7 @@ class MailService(MultiService):
     ) -> None:
         super().__init__()
         self._counts = counts
+        self._capacity = Capacity()
         self._complaints = complaints or Complaints()
         self.config = config
         self.store = store
@@ -351,6 +353,7 @@ class MailService(MultiService):
         self._certificates = certificates
         self._renewing.start(RENEWAL_SECONDS, now=False)
         self._warn_of_expiry(certificates.identity)
+        self._warn_of_descriptors()
         if self.announces:
             name = server_name(self.config)
             text = announcement(self.config, name, self.endpoints())
@@ -378,8 +381,9 @@ class MailService(MultiService):
 
     def _roll(self, service: str) -> Roll:
         if self._counts is None:
-            return Roll(service)
-        return Roll(service, self._counts.service(list(PORTS).index(service)))
+            return Roll(service, capacity=self._capacity)
+        shared = self._counts.service(list(PORTS).index(service))
+        return Roll(service, shared, self._capacity)
 
     def _factory(
         self,
@@ -427,6 +431,16 @@ class MailService(MultiService):
         self._certificates = None
         self._logins.stop()
         await self.store.stop()
+
+    def _warn_of_descriptors(self) -> None:
+        limit, possible = self.config.limits.connections, self._capacity.most
+        if possible < limit:
+            self.log.warn(
+                "this process may have {possible} connections at a time, and not the"
+                " {limit} of [limits] connections: raise its limit of open files"
+                " (LimitNOFILE=, ulimit -Hn)",
+                possible=possible, limit=limit,
+            )  # fmt: skip
 
     def _warn_of_expiry(self, identity: Identity) -> None:
         if identity.expires - datetime.now(UTC) < EXPIRY_WARNING:

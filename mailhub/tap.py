@@ -26,6 +26,7 @@ from .config.changes import settle
 from .config.faults import ConfigError
 from .config.loading import Known, load, load_again
 from .config.settings import Config
+from .net.descriptors import raise_limit
 from .observing.listening import ObservingService
 from .observing.logs import install
 from .processes import privileges
@@ -272,6 +273,7 @@ def makeService(options: Options) -> Process:
     from twisted.internet import reactor  # twistd has chosen one by now
 
     os.umask(0o077)
+    raise_limit()
     config, twistd = options.config, options.parent
     pidfile = twistd.get("pidfile") if twistd is not None else None
     try:
@@ -301,6 +303,7 @@ def _checkers(options: Options) -> list[Any]:
 
 def _make(order: Mapping[str, Any]) -> tuple[Config, list[Any]]:
     """What a worker serves by, from the master's command line."""
+    raise_limit()
     with suppress(OSError):
         os.chdir(order["folder"])
     options = Options()

@@ -45,7 +45,7 @@ from ..logbook import Logbook
 from ..mail.envelope import Peer
 from .buffer import InputBuffer
 from .endings import Cut, Disconnected, Ending, InputBeforeTLS, LineTooLong
-from .writing import writer_for
+from .writing import close_at_once, writer_for
 
 if TYPE_CHECKING:
     from .factory import ConnectionFactory
@@ -266,6 +266,7 @@ class Connection(Protocol):
         if not self.factory.admit(self):
             self._stop = Ending.CROWDED
             self._conclude(Ending.CROWDED)
+            close_at_once(self.transport)
         elif self.factory.implicit_tls:
             self.deadline = self._now() + self.factory.limits.handshake
         else:

@@ -36,6 +36,7 @@ class Entrance(Factory):
 
     def lead_to(self, factory: ConnectionFactory) -> None:
         """Let *factory* make the next connections."""
+        self._factory = factory
         self._behind = wrap_tls(factory, self._clock)
 
     def logPrefix(self) -> str:
@@ -43,5 +44,11 @@ class Entrance(Factory):
         return self._service
 
     def buildProtocol(self, addr: Any) -> Any:
-        """A connection of the factory that is in use now."""
+        """A connection of the factory that is in use now.
+
+        ``None`` closes it at once: without a descriptor left there is nobody to
+        agree with on TLS, and nothing can be said before.
+        """
+        if self._factory.implicit_tls and self._factory.roll.is_full():
+            return None
         return self._behind.buildProtocol(addr)

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from .descriptors import Capacity
 from .endings import Ending
 from .limits import Limits
 from .shared_counts import SharedConnections
@@ -47,14 +48,21 @@ class Roll:
 
     :param service: its name, for the log.
     :param shared: tells the other processes of the server, which count for the limits.
+    :param capacity: of the process, which all its services share.
     :ivar connections: those that are open.
     :ivar tally: what they have done so far.
     """
 
     log = Logger()
 
-    def __init__(self, service: str, shared: SharedConnections | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        shared: SharedConnections | None = None,
+        capacity: Capacity | None = None,
+    ) -> None:
         self.service = service
+        self.capacity = capacity or Capacity()
         self._shared = shared
         self.connections: set[Connection] = set()
         self.tally = Tally()
@@ -71,6 +79,8 @@ class Roll:
         if self._sweep is None:
             self._start_sweep(clock)
         self.connections.add(connection)
+        is_used_up = self.capacity.is_used_up
+        self.capacity.open += 1
         connection.since = clock.seconds()
         self.tally.accepted += 1
         shared = self._shared
@@ -84,6 +94,8 @@ class Roll:
                 here += shared.of_network(network, here)
         if self._closing:
             exceeded = "drain"
+        elif is_used_up:
+            exceeded = "descriptors"
         elif everywhere > limits.connections:
             exceeded = "connections"
         elif here > limits.connections_per_address:
@@ -93,11 +105,20 @@ class Roll:
         self.tally.turned_away[exceeded] += 1
         return False
 
+    def is_full(self) -> bool:
+        """Whether there is no descriptor for one more; then it is counted as such."""
+        if not self.capacity.is_used_up:
+            return False
+        self.tally.accepted += 1
+        self.tally.turned_away["descriptors"] += 1
+        return True
+
     def leave(self, connection: Connection) -> None:
         """*connection* is closed."""
         if connection not in self.connections:
             return
         self.connections.discard(connection)
+        self.capacity.open -= 1
         shared = self._shared
         if shared is not None:
             shared.open(len(self.connections))

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection as TCPConnection
+from twisted.python.failure import Failure
 
 
 def writer_for(transport: Any) -> Callable[[bytes], object]:
@@ -29,3 +31,15 @@ def writer_for(transport: Any) -> Callable[[bytes], object]:
         transport.write(data)
 
     return write
+
+
+def close_at_once(transport: Any) -> None:
+    """Close a socket without a turn through the reactor, if nothing waits in it.
+
+    Else it would stay open until all that came with it were accepted, too (attack: a
+    storm of connections takes the last descriptor).
+    """
+    if not isinstance(transport, TCPConnection) or not transport.connected:
+        return
+    if not (transport.dataBuffer or transport._tempDataBuffer):
+        transport.connectionLost(Failure(CONNECTION_DONE))

@@ -33,7 +33,7 @@ _PROTOCOL_OF = {
     "smtp": "smtp", "submission": "smtp", "submissions": "smtp", "lmtp": "smtp",
     "imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3",
 }  # fmt: skip
-_LIMITS = ("connections", "connections_per_address", "drain")
+_LIMITS = ("connections", "connections_per_address", "descriptors", "drain")
 #: Waits for news as long as the client likes.
 _IDLE = b"IDLE"
 

@@ -26,7 +26,15 @@ def without_try_again() -> None:
         replies._WORDINGS[kind] = replies._Wording(554, 554, "Transaction failed")
 
 
+def without_capacity() -> None:
+    """As many connections as come, whatever descriptors there are."""
+    from mailhub.net import descriptors
+
+    descriptors.Capacity.is_used_up = property(lambda capacity: False)
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
+    "capacity": without_capacity,
     "try-again": without_try_again,
 }
 

@@ -75,8 +75,10 @@ class Round:
         self._server = Server(folder, without, limits={"free_space": reserve})
         self._reserve = reserve
         self._filler = self._server.data / "filler"
-        files = FILES if load.files else 0
-        mount_memory(self._server.data, octets=OCTETS, files=files)
+        if load.files:
+            mount_memory(self._server.data, octets=8 * OCTETS, files=FILES)
+        else:
+            mount_memory(self._server.data, octets=OCTETS)
         self._ledger = Ledger()
         self._smtp, self._imap, self._pop3 = Notes(), Notes(), Notes()
         self.name = f"{left} {'files' if load.files else 'octets'} left"

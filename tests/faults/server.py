@@ -15,6 +15,7 @@ from .subject import HOST, Subject
 
 _MORE = """\
 pop3 = ["127.0.0.1:{pop3}"]
+imaps = ["127.0.0.1:{imaps}"]
 admin = ["127.0.0.1:{admin}"]
 
 [login]
@@ -43,10 +44,11 @@ class Server(Subject):
         resources: Mapping[int, tuple[int, int]] | None = None,
     ) -> None:
         super().__init__(folder, without)
-        self.pop3, self.admin = _free_ports(2)
+        self.pop3, self.imaps, self.admin = _free_ports(3)
         self._resources = dict(resources or {})
-        text = self._configuration.read_text().replace("pop3 = []\n", "")
-        text += _MORE.format(pop3=self.pop3, admin=self.admin)
+        text = self._configuration.read_text()
+        text = text.replace("\npop3 = []", "").replace("\nimaps = []", "")
+        text += _MORE.format(pop3=self.pop3, imaps=self.imaps, admin=self.admin)
         text += "".join(f"{name} = {value}\n" for name, value in (limits or {}).items())
         self._configuration.write_text(text)
 

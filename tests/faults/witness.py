@@ -102,7 +102,8 @@ class Sender:
             (b"DATA", b"354"),
         ):
             if not self.ask(command).startswith(code):
-                self.ask(b"RSET")
+                if command[:4] != b"MAIL":
+                    self.ask(b"RSET")
                 return False
         self._wire.send(data.replace(b"\r\n.", b"\r\n..") + b".\r\n")
         return self._reply().startswith(b"250")

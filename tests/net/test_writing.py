@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailhub.net.connection import Connection
+from mailhub.net.descriptors import Capacity
 from mailhub.net.endings import Ending
 from mailhub.net.factory import ConnectionFactory
 from mailhub.net.writing import writer_for
@@ -125,6 +126,49 @@ class LostSocketTests(TestCase):
         await factory.gone
         self.assertEqual(factory.connections, set())
         self.assertEqual(factory.seen, [b"work"])
+
+
+class Crowded(Connection):
+    """There is no place for it; keeps whether it was open at the end of its start."""
+
+    was_open = True
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.was_open = self.transport.connected
+        self.factory.made.append(self)
+
+    def farewell(self, ending: Ending) -> bytes:
+        return b"full\r\n" * SIZE if self.factory.talks else b"full\r\n"
+
+
+class TurnedAwayTests(TestCase):
+    """Attack: a storm of connections, of which each holds a descriptor for a turn."""
+
+    async def turned_away(self, talks: bool) -> tuple[bytes, Crowded]:
+        factory = ConnectionFactory(Portal(None), service="smtp")  # type: ignore
+        factory.protocol, factory.made, factory.talks = Crowded, [], talks
+        factory.roll.capacity = Capacity(0)
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(
+            factory
+        )
+        self.addCleanup(port.stopListening)
+        reader = await TCP4ClientEndpoint(
+            reactor, "127.0.0.1", port.getHost().port
+        ).connect(Factory.forProtocol(Reader))
+        data = await reader.done
+        self.assertEqual(factory.connections, set())
+        return data, factory.made[0]
+
+    async def test_it_is_told_why_and_closed_at_once(self) -> None:
+        data, connection = await self.turned_away(talks=False)
+        self.assertEqual(data, b"full\r\n")
+        self.assertFalse(connection.was_open)
+
+    async def test_words_that_the_kernel_does_not_take_at_once_are_not_lost(self):
+        data, connection = await self.turned_away(talks=True)
+        self.assertEqual(len(data), SIZE * 6)
+        self.assertTrue(connection.was_open)
 
 
 class OtherTransportTests(SynchronousTestCase):
