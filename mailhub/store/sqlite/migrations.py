@@ -38,7 +38,7 @@ class Step:
 STEPS: tuple[Step, ...] = ()
 
 
-def latest(steps: Sequence[Step] = STEPS) -> int:
+def latest(steps: Sequence[Step]) -> int:
     """The version that all *steps* lead to."""
     return 1 + len(steps)
 
@@ -50,10 +50,11 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def migrate(
-    connection: sqlite3.Connection, directory: str, steps: Sequence[Step] = STEPS
+    connection: sqlite3.Connection, directory: str, steps: Sequence[Step]
 ) -> None:
     """Bring the database of the data directory *directory* to the latest version.
 
+    :param steps: :data:`STEPS`, but for tests.
     :raises sqlite3.Error: it cannot be changed; what was done so far stays.
     :raises OSError: the directory cannot be locked.
     """

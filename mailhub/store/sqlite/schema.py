@@ -19,7 +19,7 @@ FILE_NAME = "mailhub.sqlite"
 
 #: The version of the tables below.  A store with a higher one is refused, one with
 #: a lower one is brought up to it.
-VERSION = migrations.latest()
+VERSION = migrations.latest(migrations.STEPS)
 
 #: Seconds to wait for another process that is writing.
 BUSY_SECONDS = 30.0
@@ -254,13 +254,30 @@ def check_version(connection: sqlite3.Connection, path: str) -> int:
     return version
 
 
+def check_same_version(connection: sqlite3.Connection) -> None:
+    """Make sure, inside a transaction, that the tables are still those of this program.
+
+    While it has the store open, a newer one may have brought it up to its version
+    (attack on oneself: an update without a restart).
+
+    :raises LocalFault: they are not; nothing may be changed.
+    """
+    version = migrations.version_of(connection)
+    if version != VERSION:
+        raise LocalFault(
+            f"the store has version {version} by now, this program works on"
+            f" {VERSION}: start it again"
+        )
+
+
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
     version = check_version(connection, path)
     connection.execute(durable.SYNCHRONOUS)
     if version == 0:
         make_tables(connection)
     elif version < VERSION:
-        migrations.migrate(connection, os.path.dirname(os.path.abspath(path)))
+        directory = os.path.dirname(os.path.abspath(path))
+        migrations.migrate(connection, directory, migrations.STEPS)
     # Overwriting what is deleted would write every freed page.
     connection.execute("pragma secure_delete=off")
     connection.execute("pragma temp_store=memory")
@@ -291,6 +308,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     with storage_faults():
         connection.execute("begin immediate")
         try:
+            check_same_version(connection)
             yield
             connection.execute("commit")
         except BaseException:

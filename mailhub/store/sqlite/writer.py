@@ -25,7 +25,7 @@ from ..measures import Measures
 from .baton import Baton
 from .change import Change, Key
 from .files import BlobFiles
-from .schema import BUSY_SECONDS, storage_faults
+from .schema import BUSY_SECONDS, check_same_version, storage_faults
 from .upkeep import Upkeep
 
 log = Logger()
@@ -285,6 +285,7 @@ class Writer:
     def _may_begin(self, is_last_try: bool = False) -> bool:
         try:
             self._connection.execute("begin immediate")
+            check_same_version(self._connection)
         except sqlite3.OperationalError as error:
             is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
             if is_last_try or not is_busy:
