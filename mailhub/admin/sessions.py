@@ -51,6 +51,8 @@ def end(factories: Mapping[str, ConnectionFactory], whom: str) -> int:
 
 def _of(factories: Mapping[str, ConnectionFactory], whom: str) -> Iterator[Connection]:
     network = address_key(whom)
+    if not whom:
+        return
     for factory in factories.values():
         for connection in factory.connections:
             host = connection.peer.host

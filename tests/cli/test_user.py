@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
+from mailhub.admin.client import Server, TooLong
+from mailhub.cli import directory
 from mailhub.cli.outcome import Exit
 from mailhub.store.sqlite.directory import Directory
 from mailhub.store.sqlite.schema import FILE_NAME, connect, transaction
@@ -268,6 +272,25 @@ class StoreFaultTests(CommandTests):
             data = self.path("mailhub-data")
             self.assertEqual(text, f"there is no mail store in {data} yet")
         self.assertEqual(os.listdir(self.folder), [])
+
+    def test_what_is_too_much_for_the_server_goes_to_the_store_itself(self) -> None:
+        asked = []
+
+        class Overwhelmed(Server):
+            def ask(self, question: str, **details: Any) -> dict[str, Any]:
+                asked.append(question)
+                raise TooLong("too much")
+
+        def find(data: str) -> Server:
+            return Overwhelmed(socket.socket(socket.AF_UNIX))
+
+        self.patch(directory, "find", find)
+        self.add_user()
+        self.assertEqual(self.works("user", "list"), "jo@example.org\n")
+        self.assertEqual(asked, ["command"] * 2)
+        self.write("mailhub.toml", '[store]\nkind = "memory"\n')
+        text = self.fails(Exit.DATA_WRONG, "user", "list")
+        self.assertEqual(text, "that is too much for the server at once")
 
     def test_a_memory_store_cannot_be_changed_from_outside(self) -> None:
         path = self.write("mailhub.toml", '[store]\nkind = "memory"\n')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailhub.errors import MailboxExists, NotPermitted
+from mailhub.interfaces import IAtomicDirectory
 from mailhub.mail.account import Account, Alias
 from mailhub.mail.mailbox import SPECIAL_MAILBOXES
 
@@ -131,6 +132,28 @@ class DirectoryContract(StoreFixture):
         self.assertEqual(found.targets, (ALICE,))
         addresses = [alias.address for alias in await directory.aliases()]
         self.assertEqual(addresses, ["@example.org", "a@example.org"])
+
+    async def test_changes_as_one_are_all_made_or_none(self):
+        directory = self.store.directory
+        if not IAtomicDirectory.providedBy(directory):
+            return
+
+        async def add_two(there):
+            await there.add_account(BOB, "")
+            await there.set_alias("info@example.org", [BOB])
+            found = await there.find_alias("info@example.org")
+            await there.add_account(ALICE, "")
+            return found
+
+        await fails(MailboxExists, directory.perform(add_two))
+        self.assertIsNone(await directory.find_account(BOB))
+        self.assertIsNone(await directory.find_alias("info@example.org"))
+        await directory.remove_account(ALICE)
+        found = await directory.perform(add_two)
+        self.assertEqual(found, Alias("info@example.org", (BOB,)))
+        self.assertEqual(await directory.find_alias("info@example.org"), found)
+        addresses = [account.address for account in await directory.accounts()]
+        self.assertEqual(addresses, [ALICE, BOB])
 
     async def test_hostile_addresses_are_data(self):
         """Injection through a user name: values, never text of a statement."""
