@@ -87,9 +87,11 @@ class Session:
 
     :ivar folder: where large messages arrive.
     :ivar opened: contents that were not closed yet.
+    :ivar patience: seconds that the server waits for what is coming in.
     """
 
     player: Player
+    patience = 0.0
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -111,8 +113,9 @@ class Session:
             self.player.send(b"")
 
     def shut_down(self) -> None:
-        """The server stops."""
+        """The server stops, and takes what is coming in only while it drains."""
         self.factory.shutdown()
+        self.patience = self.factory.limits.drain
 
 
 #: How a session may be cut.
@@ -185,6 +188,7 @@ class CutCase(SynchronousTestCase):
         session.gates.open()
         session.player.send(b"")
         session.player.wait(0)
+        session.player.wait(session.patience)
         self.assertTrue(session.player.lost, where)
         self.assertEqual(session.factory.connections, set(), where)
         self.assertEqual(session.opened, [], where)

@@ -220,7 +220,9 @@ class Player:
         """Let delayed calls that are due run, also those they make."""
         for _ in range(10):
             self.clock.advance(0)
-        if self.closed and not self.lost and not self.transport.producer:
+        # Who aborts does not wait for what was written to be taken.
+        may_close = self.transport.disconnected or not self.transport.producer
+        if self.closed and not self.lost and may_close:
             self.close()
 
     def play(self, transcript: Transcript) -> None:
