@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -13,6 +14,7 @@ from mailhub.interfaces import IMeasuredStore
 from mailhub.mail.account import Target
 from mailhub.store.measures import Measures
 from mailhub.store.sqlite import store as sqlite_store
+from mailhub.store.sqlite.change import Change
 
 from ..contracts.fixture import BOB, fails
 from .sqlite_fixture import make_store
@@ -42,6 +44,22 @@ class CommitTests(WriterFixture, TestCase):
         before = self.store.measures.changes.count
         await fails(OverQuota, self.deliver(targets=(Target(bob.account_id),)))
         self.assertEqual(self.store.measures.changes.count, before)
+
+    async def test_a_commit_with_nothing_to_write_is_no_proof(self) -> None:
+        """On a disk that takes nothing, flags that are as they were are "stored"."""
+        before = self.store.measures.changes.count
+        await self.store._access.change(lambda change: None)
+        self.assertEqual(self.store.measures.changes.count, before)
+
+    async def test_a_change_that_the_disk_refuses_is_a_failure(self) -> None:
+        def refused(change: Change) -> None:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+
+        await self.deliver()
+        measures = self.store.measures
+        self.assertTrue(measures.worked_within(60, time.monotonic()))
+        await fails(LocalFault, self.store._access.change(refused))
+        self.assertFalse(measures.worked_within(60, time.monotonic()))
 
     async def test_checkpoints_and_the_log(self) -> None:
         await self.deliver()

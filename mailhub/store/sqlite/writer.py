@@ -235,10 +235,10 @@ class Writer:
                     late = self._take(0.0)
                     group += late
                     ready += [work for work in late if self._prepared(work)]
+                before = self._connection.total_changes
                 touched = self._commit(ready)
                 self._baton.pass_on()
-            made = sum(work.fault is None for work in ready)
-            self.measures.committed(made, began, time.monotonic())
+            self._count(ready, began, self._connection.total_changes > before)
         except Exception as error:
             self.measures.failed_at(time.monotonic())
             if self._complaints.is_due():
@@ -249,6 +249,15 @@ class Writer:
         self._reactor.callFromThread(self._finish, group, touched)
         if touched:
             self._announce(touched)
+
+    def _count(self, works: list[Work], began: float, has_written: bool) -> None:
+        """Count a commit; one that had nothing to write proves nothing."""
+        now = time.monotonic()
+        if has_written:
+            made = sum(work.fault is None for work in works)
+            self.measures.committed(made, began, now)
+        if any(isinstance(work.fault, LocalFault) for work in works):
+            self.measures.failed_at(now)
 
     def _prepared(self, work: Work) -> bool:
         if work.prepare is not None:
