@@ -9,8 +9,9 @@ import sqlite3
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailhub.errors import LocalFault, StorageFull
+from mailhub.errors import LocalFault, OverQuota, StorageFull
 from mailhub.mail.account import Target
+from mailhub.mail.flags import NO_FLAGS
 from mailhub.store.content import BytesContent
 from mailhub.store.sqlite import durable, incoming, purge, schema
 from mailhub.store.sqlite.files import IN_ROW, BlobFiles
@@ -282,6 +283,26 @@ class PurgeTests(FilesFixture, TestCase):
         purge.purge(connection, files, now=2**33)
         self.assertEqual(self.tables(), {})
         self.assertEqual(blob_files(self.path), [])
+
+
+    async def test_what_nobody_got_leaves_no_file(self):
+        """Mail that is refused, again and again, must not fill the disk."""
+        bob = await self.store.directory.add_account(BOB, "", quota=100)
+        await fails(OverQuota, self.deliver(LARGE, targets=(Target(bob.account_id),)))
+        account = await self.account(BOB)
+        await fails(
+            OverQuota, account.append("INBOX", [(BytesContent(LARGE), NO_FLAGS, 1)])
+        )
+        await self.purge()
+        self.assertEqual(blob_files(self.path), [])
+        self.assertEqual(self.tables(), {})
+
+    async def test_what_only_another_got_keeps_its_file(self):
+        bob = await self.store.directory.add_account(BOB, "", quota=100)
+        await self.deliver(LARGE)
+        await fails(OverQuota, self.deliver(LARGE, targets=(Target(bob.account_id),)))
+        await self.purge()
+        self.assertEqual(await self.contents(), [LARGE])
 
 
 class RaceTests(FilesFixture, TestCase):

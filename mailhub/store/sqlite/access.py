@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import Any, TypeVar
@@ -18,8 +18,9 @@ from ...logbook import Complaints
 from ..feed import Announcer
 from ..measures import Measures
 from ..watching import Listener, Poll, Watchers
-from . import schema
+from . import purge, schema
 from .baton import Baton
+from .bodies import NewBody
 from .change import Change, Key
 from .files import IN_ROW, BlobFiles
 from .flagbits import FlagReader
@@ -141,6 +142,17 @@ class Access:
     ) -> Deferred[T]:
         """Make a change in the writer.  -> its result, once it is durable"""
         return self._writer.change(make, prepare)
+
+    def discard(self, bodies: Iterable[NewBody]) -> None:
+        """Have the files removed that were kept for messages which nobody has.
+
+        Without this, whoever sends large messages to a mailbox that is full would
+        fill the disk.  If it cannot be noted now, the next start finds them.
+        """
+        digests = [body.digest for body in bodies if body.kept]
+        if digests:
+            work = self.change(lambda change: purge.doom_files(change, digests))
+            work.addErrback(lambda _: None)
 
     def directory_version(self) -> int:
         """Another number whenever a domain, an account or an alias has changed.

@@ -82,6 +82,9 @@ class SQLiteAccount:
                 lambda change: incoming.append(change, self._account_id, name, new),
                 lambda: _summarise(new),
             )
+        except BaseException:
+            self._access.discard([body for body, _, _ in new])
+            raise
         finally:
             for body, _, _ in new:
                 body.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from collections.abc import Iterable
 
 from .change import Change
 from .files import BlobFiles
@@ -74,6 +75,14 @@ def sweep(change: Change, number: int) -> None:
     for name in os.listdir(directory):
         if _NAME.match(name) and not _is_known(change.connection, bytes.fromhex(name)):
             change.files.remove(bytes.fromhex(name))
+
+
+def doom_files(change: Change, digests: Iterable[bytes]) -> None:
+    """Have files removed, unless a row points to them then."""
+    change.connection.executemany(
+        "insert or ignore into doomed_file values (?)",
+        [(digest,) for digest in digests],
+    )
 
 
 def _remove_files(change: Change) -> None:

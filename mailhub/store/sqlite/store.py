@@ -96,6 +96,9 @@ class SQLiteStore:
                 Delivering(body, delivery.targets, delivery.internal_date),
                 body.summary,
             )
+        except BaseException:
+            access.discard([body])
+            raise
         finally:
             body.close()
 
