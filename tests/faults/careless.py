@@ -33,8 +33,21 @@ def without_capacity() -> None:
     descriptors.Capacity.is_used_up = property(lambda capacity: False)
 
 
+def without_new_descriptor() -> None:
+    """After a flush has failed, the next one asks the same descriptor."""
+    from mailhub.store.sqlite.writer import Writer
+
+    def reopen(writer: Writer) -> None:
+        if writer._connection.in_transaction:
+            writer._connection.execute("rollback")
+
+    # mypy takes a method for something that cannot be replaced.
+    Writer._reopen = reopen  # type: ignore[method-assign]
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "capacity": without_capacity,
+    "new-descriptor": without_new_descriptor,
     "try-again": without_try_again,
 }
 

@@ -151,21 +151,27 @@ def _answer(task: Callable[[], Any], send: Send) -> None:
 
 
 class Tracer:
-    """strace(1), attached to all threads of a process that is paused.
+    """strace(1), attached to the threads of a process that is paused.
 
     :param arguments: what to trace and to inject.
+    :param is_whole: attach to all threads, and not just to the first.
     """
 
-    def __init__(self, child: Child, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, child: Child, arguments: Sequence[str], is_whole: bool = True
+    ) -> None:
         program = shutil.which("strace")
         if program is None:
             raise FileNotFoundError("strace")
         self._process = subprocess.Popen(
-            [program, "-f", "-qqq", *arguments, "-p", str(child.pid)],
+            [
+                program, *(["-f"] if is_whole else []), "-qqq", *arguments,
+                "-p", str(child.pid),
+            ],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         end = time.monotonic() + PATIENCE
-        while not _is_traced(child.pid):
+        while not _is_traced(child.pid, is_whole):
             if time.monotonic() > end or self._process.poll() is not None:
                 raise Trouble("strace does not attach")
             time.sleep(0.0005)
@@ -175,10 +181,10 @@ class Tracer:
         self._process.wait(PATIENCE)
 
 
-def _is_traced(pid: int) -> bool:
-    """Whether all threads of *pid* are."""
+def _is_traced(pid: int, is_whole: bool) -> bool:
+    """Whether all threads of *pid* are, or just the first."""
     folder = f"/proc/{pid}/task"
     return all(
         "TracerPid:\t0\n" not in Path(f"{folder}/{task}/status").read_text()
-        for task in os.listdir(folder)
+        for task in (os.listdir(folder) if is_whole else [str(pid)])
     )
