@@ -20,6 +20,7 @@ from mailhub.store.content import BytesContent
 from mailhub.store.sqlite import schema
 from mailhub.store.sqlite.verify import checking
 from mailhub.store.sqlite.verify.checking import Wish, verify
+from mailhub.store.sqlite.verify.mailboxes import Mailboxes
 
 from ...contracts.fixture import ALICE, BOB, SENT_AT, message
 from ..sqlite_fixture import (
@@ -215,6 +216,23 @@ class ReadingTests(FolderTests):
 
         report = verify(self.path, Wish(), tell=tell)
         self.assertEqual({kind.value for kind in report.counts}, {"counter"})
+
+    def test_what_seems_damaged_while_somebody_begins_to_write_is_read_again(self):
+        look, others = Mailboxes.look, []
+
+        def look_once(topic, view, scope):
+            if not others:
+                other = sqlite3.connect(database_of(self.path))
+                self.addCleanup(other.close)
+                other.execute("update mailbox set unseen = unseen")
+                other.commit()
+                others.append(other)
+                raise sqlite3.DatabaseError("database disk image is malformed")
+            return look(topic, view, scope)
+
+        self.patch(Mailboxes, "look", look_once)
+        self.assertEqual(self.found(), [])
+        self.assertEqual(len(others), 1)
 
     def test_a_store_that_is_none_is_refused(self):
         with self.assertRaises(NotPermitted):

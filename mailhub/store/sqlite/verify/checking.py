@@ -165,7 +165,8 @@ class _Check:
             self._look_through(Structure())
             if not self._makes_no_sense():
                 for topic in self._topics():
-                    self._look_through(topic)
+                    with self._damage_found():
+                        self._look_through(topic)
                 self._find_messages()
         if self._touched:
             announce(self._view.path, self._touched)
@@ -224,7 +225,15 @@ class _Check:
                 self._add(finding, repaired=False)
 
     def _look_once(self, topic: Topic, scope: Any) -> list[Finding]:
-        self._view.connection = self._connect()
+        connection = self._view.connection = self._connect()
+        try:
+            with self._view.snapshot():
+                return topic.look(self._view, scope)
+        except sqlite3.DatabaseError:
+            # Somebody may have begun to write what was read as a file at rest.
+            self._view.connection = self._connect()
+            if self._view.connection is connection:
+                raise
         with self._view.snapshot():
             return topic.look(self._view, scope)
 

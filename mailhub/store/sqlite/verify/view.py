@@ -114,9 +114,10 @@ class View:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """One state of the database, for some statements."""
-        self.connection.execute("begin")
+        connection = self.connection
+        connection.execute("begin")
         try:
             yield
         finally:
-            if self.connection.in_transaction:
-                self.connection.execute("rollback")
+            if connection.in_transaction:
+                connection.execute("rollback")
