@@ -15,9 +15,10 @@ from twisted.trial.unittest import TestCase
 from mailhub.errors import NotPermitted, OverQuota, UnknownRecipient
 from mailhub.mail.account import Delivery, Target
 from mailhub.mail.flags import SEEN, FlagChange
-from mailhub.mail.mailbox import INBOX
+from mailhub.mail.mailbox import INBOX, Column
 from mailhub.store.content import BytesContent
-from mailhub.store.sqlite import schema
+from mailhub.store.sqlite import purge, schema
+from mailhub.store.sqlite.files import BlobFiles
 from mailhub.store.sqlite.verify import checking
 from mailhub.store.sqlite.verify.checking import Wish, verify
 from mailhub.store.sqlite.verify.mailboxes import Mailboxes
@@ -168,6 +169,34 @@ class RepairTests(FolderTests):
 
         done = Deferred.fromCoroutine(work())
         return done.addCallback(lambda _: self.assertEqual(self.found(), []))
+
+
+class OwnerTests(FolderTests):
+    """Who owns a message whose octets are lost decides what becomes of it."""
+
+    async def test_it_is_listed_and_can_be_deleted(self):
+        self.execute(
+            "delete from blob where data not null",
+            "delete from item where item_id in (select item_id from message"
+            " where account_id = 1 and uid = 2)",
+        )
+        os.remove(self.large_file())
+        self.assertEqual(self.kinds(), {"no-blob", "no-item", "no-file"})
+        store = make_store(self.path)
+        await store.start()
+        for address in (ALICE, BOB):
+            account = await store.open_account(address)
+            for info in await account.mailboxes():
+                if info.exists:
+                    mailbox = await account.open(info.name)
+                    uids = (await mailbox.changes(0)).entries.uids
+                    await mailbox.fetch(uids, (Column.ENVELOPE,))
+                    await mailbox.expunge(uids, deleted_only=False)
+        await store.stop()
+        with closing(schema.connect(database_of(self.path))) as connection:
+            files = BlobFiles(f"{self.path}/blobs", self.path)
+            purge.purge(connection, files, now=2**33)
+        self.assertEqual(self.found(), [])
 
 
 class ReadingTests(FolderTests):
