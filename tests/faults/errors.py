@@ -37,6 +37,7 @@ from typing import Any
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import react
 
+from mailhub.store.sqlite import upkeep
 from mailhub.store.sqlite.store import SQLiteStore
 
 from .careless import PRECAUTIONS
@@ -194,6 +195,8 @@ def flushed_again(lines: Sequence[str]) -> list[str]:
 
 def _perform(folder: Path, without: str | None, send: Send) -> None:
     """In the child."""
+    # A checkpoint after nearly every commit, so that these fail, too.
+    upkeep._LONG_LOG = 30_000
     if without is not None:
         PRECAUTIONS[without]()
     serve(folder, send)
@@ -273,9 +276,10 @@ def last(
         _deliver(sender, ledger, 0.5)
         tracer = subprocess.Popen(
             [
-                "strace", "-f", "-qqq", "-e", f"trace={calls}",
+                "strace", "-f", "-qqq", "-y",
+                "-e", f"trace={calls},fsync,fdatasync,close",
                 "-e", f"inject={calls}:error={error}:when=1+",
-                "-o", os.devnull, "-p", str(server.pid),
+                "-o", str(folder / "trace"), "-p", str(server.pid),
             ],
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -315,6 +319,8 @@ def last(
         )
         server.stop()
         found, faults = ask(lambda: _read(server.data, ledger), folder / "log")
+        trace = (folder / "trace").read_text(errors="replace")
+        faults += flushed_again(trace.splitlines())
         lost = ledger.acknowledged - found.keys()
         results.expect(
             f"{name}: acknowledged {len(ledger.acknowledged)}, lost {len(lost)},"

@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from mailhub.errors import LocalFault, OverQuota, StorageFull
 from mailhub.mail.account import Target
-from mailhub.store.sqlite import access, schema, writer
+from mailhub.store.sqlite import access, schema, upkeep, writer
 
 from ..contracts.fixture import BOB, fails, message
 from .sqlite_fixture import SQLiteFixture, database_of
@@ -211,6 +211,16 @@ class FaultTests(WriterFixture, TestCase):
         self.assertIsNot(after, before)
         with self.assertRaises(sqlite3.ProgrammingError):
             before.total_changes  # noqa: B018
+
+    async def test_after_a_failed_checkpoint_other_descriptors_are_used(self):
+        """What it could not flush, the kernel has dropped."""
+        before = self.store._opened._writer._connection
+        self.patch(upkeep, "_LONG_LOG", 0)
+        Connection.failing["pragma wal_checkpoint(passive)"] = sqlite3.SQLITE_IOERR
+        await self.deliver()
+        # Behind the checkpoint that the first one brought.
+        await self.deliver()
+        self.assertIsNot(self.store._opened._writer._connection, before)
 
     async def test_a_full_disk_is_told_apart_and_is_temporary(self):
         for statement in ("commit", "insert into header values (?, ?, ?)"):

@@ -198,16 +198,23 @@ class Writer:
             group = self._take(self._upkeep.patience)
             if group:
                 self._perform(group)
-            try:
-                self._upkeep.run(self._connection, idle=not group)
-            except LocalFault as fault:
-                if self._complaints.is_due():
-                    log.warn("upkeep of the store failed: {fault}", fault=fault)
-            except Exception:
-                if self._complaints.is_due():
-                    log.failure("upkeep of the store failed")
+            self._look_after(idle=not group)
         self._connection.close()
         self._reactor.callFromThread(self._stopped.callback, None)
+
+    def _look_after(self, idle: bool) -> None:
+        """Do some upkeep, if it is time."""
+        try:
+            self._upkeep.run(self._connection, idle)
+        except LocalFault as fault:
+            if self._complaints.is_due():
+                log.warn("upkeep of the store failed: {fault}", fault=fault)
+        except Exception:
+            if self._complaints.is_due():
+                log.failure("upkeep of the store failed")
+        else:
+            return
+        self._reopen()
 
     def _take(self, patience: float) -> list[Work]:
         """What waits, after *patience* seconds at most."""
