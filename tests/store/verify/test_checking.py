@@ -19,7 +19,7 @@ from mailhub.mail.mailbox import INBOX, Column
 from mailhub.store.content import BytesContent
 from mailhub.store.sqlite import purge, schema
 from mailhub.store.sqlite.files import BlobFiles
-from mailhub.store.sqlite.verify import checking
+from mailhub.store.sqlite.verify import checking, contents, references
 from mailhub.store.sqlite.verify.checking import Wish, verify
 from mailhub.store.sqlite.verify.mailboxes import Mailboxes
 
@@ -336,3 +336,28 @@ class RunningTests(SQLiteFixture, TestCase):
         await deferToThread(verify, self.path, Wish(repair=True))
         status = await (await self.account()).status(INBOX)
         self.assertEqual(status.messages, 1)
+
+
+class WindowTests(FolderTests):
+    """References are counted for some numbers at a time."""
+
+    def test_it_does_not_matter_how_many_that_are(self):
+        self.execute(
+            "update shared_item set extra = extra + 1", "delete from shared_blob"
+        )
+        expected = sorted(self.found())
+        self.assertGreater(len(expected), 5)
+        for window in (1, 2, 7, 1000):
+            self.patch(references, "WINDOW", window)
+            self.assertEqual(sorted(self.found()), expected)
+
+    def test_it_does_not_matter_how_many_messages_are_looked_at_together(self):
+        self.execute("update item set envelope = x'00' where item_id % 3")
+        expected = sorted(self.found())
+        for octets in (1, 1000):
+            self.patch(contents, "SLICE", octets)
+            self.assertEqual(sorted(self.found()), expected)
+        self.patch(contents, "_STEP", 1)
+        self.assertEqual(sorted(self.found(account=ALICE)), sorted(
+            line for line in expected if ALICE in line
+        ))

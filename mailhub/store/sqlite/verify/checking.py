@@ -46,7 +46,8 @@ _PLACES = (
     "select m.item_id, a.address, b.name, m.uid from message m"
     " join mailbox b on b.account_id = m.account_id and b.mailbox_id = m.mailbox_id"
     " join account a on a.account_id = m.account_id"
-    " where m.item_id in (select value from json_each(?))"
+    " where m.item_id in (select value from json_each(?1))"
+    " and m.account_id = coalesce(?2, m.account_id)"
 )
 
 
@@ -154,8 +155,9 @@ class _Check:
         self._connect = connect
         self._tell = tell
         self._report = Report()
-        #: Findings about contents, whose messages are not known yet.
-        self._of_contents: list[Reported] = []
+        #: Findings about contents, whose messages are not known yet; one that is in
+        #: several mailboxes of an account is looked at as often.
+        self._of_contents: dict[Finding, Reported] = {}
         self._view = View(connect(), path, now(), quick=wish.quick)
         self._touched: set[Key] = set()
 
@@ -261,7 +263,7 @@ class _Check:
         if finding.item_id is None or len(self._of_contents) >= MAX_LISTED:
             self._report.add(reported)
         else:
-            self._of_contents.append(reported)
+            self._of_contents.setdefault(finding, reported)
 
     def _find_messages(self) -> None:
         """Tell of a finding about a content once for each message that has it.
@@ -270,12 +272,11 @@ class _Check:
         """
         if not self._of_contents:
             return
-        wanted = json.dumps([each.finding.item_id for each in self._of_contents])
+        wanted = json.dumps([finding.item_id for finding in self._of_contents])
         places: defaultdict[int, list[tuple]] = defaultdict(list)
-        for item_id, *place in self._view.rows(_PLACES, wanted):
+        for item_id, *place in self._view.rows(_PLACES, wanted, self._view.account_id):
             places[item_id].append(tuple(place))
-        for each in self._of_contents:
-            finding = each.finding
+        for finding, each in self._of_contents.items():
             for address, name, uid in places[finding.item_id or 0] or [(None,) * 3]:
                 found = replace(finding, account=address, mailbox=name, uid=uid)
                 self._report.add(Reported(found, each.repaired))

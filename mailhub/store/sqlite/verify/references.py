@@ -57,6 +57,7 @@ class Window:
 
     table: Counted
     first: int
+    last: int
 
 
 class References:
@@ -76,10 +77,10 @@ class References:
                 f"select coalesce(max({table.name}_id), 0) from {table.name}"
             )
             for first in range(0, last + 1, WINDOW):
-                yield Window(table, first)
+                yield Window(table, first, min(first + WINDOW - 1, last))
 
     def look(self, view: View, scope: Window) -> list[Finding]:
-        table, bounds = scope.table, (scope.first, scope.first + WINDOW - 1)
+        table, bounds = scope.table, (scope.first, scope.last)
         references = _count(view.connection, table.sources, bounds)
         name = table.name
         cursor = view.connection.execute(
@@ -100,8 +101,8 @@ def _count(
     connection: sqlite3.Connection, sources: Iterable[str], bounds: tuple[int, int]
 ) -> array[int]:
     """How often each number between *bounds* is referred to."""
-    counts = array("I", bytes(4 * (bounds[1] - bounds[0] + 1)))
-    first = bounds[0]
+    first, last = bounds
+    counts = array("I", [0]) * (last - first + 1)
     for statement in sources:
         cursor = connection.execute(statement, bounds)
         while rows := cursor.fetchmany(_STEP):
