@@ -6,7 +6,6 @@ global, so any number of them can live in one process.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -29,18 +28,17 @@ from .config.faults import ConfigError
 from .config.folder import prepare_folder
 from .config.identity import certificate, server_name
 from .config.kinds import Endpoint
-from .config.listening import Bound, bind_all
+from .config.listening import Bound, bind_all, forget_names
 from .config.settings import PORTS, Config
 from .config.text import announcement
 from .counting import Histogram
 from .errors import LocalFault, MailError
 from .imap.server import IMAPFactory
 from .logbook import Complaints, Lines
-from .net.binding import UNIX_MODE
 from .net.certificates import Identity
 from .net.descriptors import Capacity
 from .net.factory import ConnectionFactory
-from .net.listen import Entrance
+from .net.listen import Entrance, adopt
 from .net.roll import Roll
 from .net.server_tls import CertificateStore
 from .net.shared_counts import SharedCounts
@@ -229,6 +227,7 @@ class MailService(MultiService):
         self._reactor = reactor
         self._certificates: CertificateStore | None = None
         self._bound = list(sockets)
+        self._is_guest = bool(self._bound)
         self.announces = True
         self._ports: list[IListeningPort] = []
         self._entrances: dict[str, Entrance] = {}
@@ -368,16 +367,9 @@ class MailService(MultiService):
             self.factories[service] = factory
             self._entrances[service] = Entrance(factory, self._reactor)
         for bound in self._bound:
-            port = self._reactor.adoptStreamPort(
-                bound.socket.fileno(),
-                bound.socket.family,
-                self._entrances[bound.service],
-            )
-            self._ports.append(port)
+            entrance = self._entrances[bound.service]
+            self._ports.append(adopt(bound.socket, entrance, self._reactor))
             bound.socket.close()  # the port has its own copy
-            if bound.endpoint.path:
-                # Twisted has just opened it to everybody.
-                os.chmod(bound.endpoint.path, UNIX_MODE)
 
     def _roll(self, service: str) -> Roll:
         if self._counts is None:
@@ -419,6 +411,8 @@ class MailService(MultiService):
 
     async def _close(self) -> None:
         """Close what is open, whether all of it was opened or not."""
+        if not self._is_guest:
+            forget_names(self._bound)
         ports, self._ports = self._ports, []
         for port in ports:
             await maybeDeferred(port.stopListening)

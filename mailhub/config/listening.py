@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..net.binding import UNAVAILABLE, bind_copies, bind_internet, bind_unix
@@ -39,6 +42,18 @@ def bind_for_workers(config: Config, number: int) -> list[list[Bound]]:
     :raises ConfigError: as :func:`bind_all`.
     """
     return deal(config, _bind_each(config, number), number)
+
+
+def forget_names(bounds: Iterable[Bound]) -> None:
+    """Remove UNIX sockets from the file system, as far as we may.
+
+    To be called while they still listen: a server that takes over then has names of
+    its own there.
+    """
+    for bound in bounds:
+        if bound.endpoint.path:
+            with suppress(OSError):
+                os.unlink(bound.endpoint.path)
 
 
 def deal(config: Config, rows: list[list[Bound]], number: int) -> list[list[Bound]]:

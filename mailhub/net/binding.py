@@ -28,14 +28,17 @@ def bind_copies(host: str, port: int, number: int) -> list[socket.socket]:
 
     :raises OSError: they cannot be bound, also where somebody listens already.
     """
-    # A socket that shares no address finds out; those below would join in.
-    probe = bind_internet(host, port)
-    port = probe.getsockname()[1]
-    probe.close()
     copies: list[socket.socket] = []
     try:
         for _ in range(number):
-            copies.append(bind_internet(host, port, is_shared=True))
+            # The first shares its address with nobody until it has it: where others
+            # share one among themselves, it finds out instead of joining in.
+            copy = _bind(host, port, is_shared=bool(copies))
+            copies.append(copy)
+            copy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            port = copy.getsockname()[1]
+        for copy in copies:
+            _listen(copy)
     except BaseException:
         for copy in copies:
             copy.close()
@@ -43,27 +46,35 @@ def bind_copies(host: str, port: int, number: int) -> list[socket.socket]:
     return copies
 
 
-def bind_internet(host: str, port: int, is_shared: bool = False) -> socket.socket:
+def bind_internet(host: str, port: int) -> socket.socket:
     """A socket that listens on the IP address *host*; port 0 is any free one.
 
     An IPv6 address takes no IPv4 connections, so that peers have one spelling.
 
-    :param is_shared: others of the same user may listen there, too.
     :raises OSError: it cannot be bound.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    bound = _bind(host, port)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_shared:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind((host, port))
-        return _listen(listening)
+        return _listen(bound)
     except BaseException:
-        listening.close()
+        bound.close()
         raise
+
+
+def _bind(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 def bind_unix(path: str) -> socket.socket:
@@ -98,7 +109,11 @@ def remove_stale(path: str) -> None:
     if not stat.S_ISSOCK(mode):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        # Whoever lives, but is too busy to accept, would keep us waiting.
+        probe.setblocking(False)
         try:
             probe.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)
+        except BlockingIOError:
+            return

@@ -1,13 +1,17 @@
-"""Factories for the sockets that a service listens on."""
+"""Listening: what makes connections of a service, on sockets that are bound."""
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import Any
 
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet import unix
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from .binding import BACKLOG
 from .factory import ConnectionFactory
 
 
@@ -52,3 +56,41 @@ class Entrance(Factory):
         if self._factory.implicit_tls and self._factory.roll.is_full():
             return None
         return self._behind.buildProtocol(addr)
+
+
+def adopt(
+    listening: socket.socket, factory: IProtocolFactory, reactor: Any
+) -> IListeningPort:
+    """Accept connections on a socket that listens already.
+
+    *listening* stays the caller's: the port has a copy.
+    """
+    number, family = listening.fileno(), listening.family
+    if family != socket.AF_UNIX:
+        port: IListeningPort = reactor.adoptStreamPort(number, family, factory)
+        return port
+    copy = socket.fromfd(number, family, listening.type)
+    adopted: IListeningPort = _AdoptedUnixPort(copy, factory, reactor)
+    adopted.startListening()
+    return adopted
+
+
+class _AdoptedUnixPort(unix.Port):
+    """A UNIX socket on which others may listen, too.
+
+    Twisted's own port opens it to everybody when it starts; when it stops, it removes
+    the name and shuts the socket down for all processes that share it.
+    """
+
+    _shouldShutdown = False
+
+    def __init__(
+        self, listening: socket.socket, factory: IProtocolFactory, reactor: Any
+    ) -> None:
+        # With such a name, which is no path, it lets the file system alone.
+        name = b"\0" + os.fsencode(listening.getsockname())
+        super().__init__(name, factory, BACKLOG, reactor=reactor)
+        self._preexistingSocket = listening
+
+    def _logConnectionLostMsg(self) -> None:
+        """Say nothing: others go on."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -15,6 +17,7 @@ from ..config.faults import ConfigError, Fault
 from ..config.kinds import Endpoint
 from ..config.settings import Config
 from ..net.binding import bind_internet, bind_unix
+from ..net.listen import adopt
 
 if TYPE_CHECKING:
     from .http import Asks, Pages
@@ -67,11 +70,8 @@ class ObservingService(Service):
 
         self._pages = Pages(self._asks)
         for bound, _ in self._bound:
-            self._ports.append(
-                self._reactor.adoptStreamPort(
-                    bound.fileno(), bound.family, site(self._pages, self._reactor)
-                )
-            )
+            pages = site(self._pages, self._reactor)
+            self._ports.append(adopt(bound, pages, self._reactor))
             bound.close()  # the port has its own copy
         self._bound.clear()
         for endpoint in self.endpoints:
@@ -88,6 +88,10 @@ class ObservingService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        for endpoint in self.endpoints:
+            if endpoint.path:
+                with suppress(OSError):
+                    os.unlink(endpoint.path)
         ports, self._ports = self._ports, []
         for port in ports:
             await maybeDeferred(port.stopListening)

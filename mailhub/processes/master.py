@@ -17,7 +17,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..config.identity import server_name
-from ..config.listening import Bound, bind_for_workers, deal
+from ..config.listening import Bound, bind_for_workers, deal, forget_names
 from ..config.settings import PORTS, Config
 from ..config.text import announcement
 from ..logbook import Lines
@@ -152,6 +152,8 @@ class Master(Service):
         if self._heart.running:
             self._heart.stop()
         for member in self._members:
+            if not self._inherited:
+                forget_names(member.sockets)
             member.close()
         patience = self._config.limits.drain + PATIENCE
         await gatherResults([member.end(patience) for member in self._members])

@@ -4,10 +4,11 @@ import errno
 import os
 import socket
 import stat
+from contextlib import ExitStack
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhub.net.binding import UNIX_MODE, bind_internet, bind_unix
+from mailhub.net.binding import UNIX_MODE, bind_copies, bind_internet, bind_unix
 
 
 class InternetTests(SynchronousTestCase):
@@ -53,6 +54,37 @@ class InternetTests(SynchronousTestCase):
         self.bind(*address)
 
 
+class CopiesTests(SynchronousTestCase):
+    """Sockets that share an address."""
+
+    def copies(self, host: str, port: int, number: int) -> list[socket.socket]:
+        copies = bind_copies(host, port, number)
+        for copy in copies:
+            self.addCleanup(copy.close)
+        return copies
+
+    def test_each_has_a_queue_of_its_own(self) -> None:
+        copies = self.copies("127.0.0.1", 0, 3)
+        [address] = {copy.getsockname() for copy in copies}
+        for _ in range(60):
+            self.addCleanup(socket.create_connection(address).close)
+        for copy in copies:
+            copy.accept()[0].close()
+
+    def test_whoever_shares_an_address_already_is_not_joined(self) -> None:
+        [first, _] = self.copies("127.0.0.1", 0, 2)
+        for number in (1, 2):
+            again = (*first.getsockname(), number)
+            error = self.assertRaises(OSError, bind_copies, *again)
+            self.assertEqual(error.errno, errno.EADDRINUSE)
+        error = self.assertRaises(OSError, bind_internet, *first.getsockname())
+        self.assertEqual(error.errno, errno.EADDRINUSE)
+
+    def test_ipv6_works_alike(self) -> None:
+        copies = self.copies("::1", 0, 2)
+        self.assertEqual(len({copy.getsockname() for copy in copies}), 1)
+
+
 class UnixTests(SynchronousTestCase):
     """Sockets in the file system."""
 
@@ -77,6 +109,18 @@ class UnixTests(SynchronousTestCase):
     def test_a_living_process_keeps_its_socket(self) -> None:
         with bind_unix("lmtp"):
             error = self.assertRaises(OSError, bind_unix, "lmtp")
+            self.assertEqual(error.errno, errno.EADDRINUSE)
+
+    def test_a_process_that_is_too_busy_to_accept_keeps_its_socket(self) -> None:
+        with bind_unix("lmtp") as listening, ExitStack() as stack:
+            listening.listen(0)
+            try:
+                while True:
+                    waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+                    waiting.setblocking(False)
+                    waiting.connect("lmtp")
+            except BlockingIOError:
+                error = self.assertRaises(OSError, bind_unix, "lmtp")
             self.assertEqual(error.errno, errno.EADDRINUSE)
 
     def test_another_file_is_never_removed(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import tempfile
 import threading
 
-from .fleet import LISTEN, PASSWORD, USER, Client, Fleets, until
+from .fleet import LISTEN, PASSWORD, PATIENCE, USER, Client, Fleets, until
 
 WORKERS = ("--workers", "2")
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n.\r\n"
@@ -260,3 +261,32 @@ class ReloadTests(Fleets):
             fleet.process.send_signal(signal.SIGHUP)
             fleet.hear("the configuration stays as it was")
             self.assertTrue(client.say(b"a NOOP\r\n").startswith(b"a OK"))
+
+
+class UnixTests(Fleets):
+    """A UNIX socket, which all workers share."""
+
+    def setUp(self) -> None:
+        # Trial's own folders may be too deep for the path of a socket.
+        folder = tempfile.mkdtemp()
+        self.addCleanup(os.rmdir, folder)
+        self.path = f"{folder}/lmtp"
+        ours = f'lmtp = ["unix:{self.path}"]'
+        self.config = LISTEN.replace('lmtp = ["127.0.0.1:0"]', ours)
+        super().setUp()
+
+    def lmtp_answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(self.path)
+            return client.recv(100).startswith(b"220 ")
+
+    def test_it_outlives_workers_and_goes_with_the_master(self):
+        fleet = self.fleet(*WORKERS, MAILHUB_SERVER__RECEIVERS="2").ready()
+        for pid in fleet.workers():
+            self.assertTrue(self.lmtp_answers())
+            os.kill(pid, signal.SIGTERM)
+            until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: B023
+        self.assertTrue(self.lmtp_answers())
+        fleet.stop()
+        self.assertFalse(os.path.exists(self.path))
