@@ -11,6 +11,7 @@ PACKAGES = {
     "curl": "curl",
     "fetchmail": "fetchmail",
     "mbsync": "isync",
+    "mkfs.ext4": "e2fsprogs",
     "mutt": "mutt",
     "nc": "netcat-openbsd",
     "openssl": "openssl",

@@ -143,12 +143,13 @@ class Trial:
             return False
         if all(str(self._data) in line for line in injected):
             self.tally.points += 1
-            self._judge(number, ledger, notes, taken, lines)
+            self._judge(number, len(injected), ledger, notes, taken, lines)
         return True
 
     def _judge(
         self,
         number: int,
+        errors: int,
         ledger: Ledger,
         notes: Notes,
         taken: Sequence[bool],
@@ -161,8 +162,9 @@ class Trial:
             faults.append(f"answers {wrong}, cut {notes.cuts}")
         refused = taken.count(False)
         self.tally.refused += refused
-        if refused > 1:
-            faults.append(f"one error, {refused} transactions refused: {taken}")
+        # Each thread has an N-th call of its own.
+        if refused > errors:
+            faults.append(f"{errors} errors, {refused} transactions refused: {taken}")
         faults += flushed_again(lines)
         found, damage = ask(lambda: _read(self._data, ledger), self._log)
         lost = ledger.acknowledged - found.keys()
@@ -215,8 +217,8 @@ def _drive(ports: dict[str, int], ledger: Ledger, notes: Notes) -> list[bool]:
             taken.append(keeper.append("INBOX", data))
             if taken[-1]:
                 ledger.acknowledge(number)
-        keeper.ask("SELECT INBOX")
-        taken.append(bool(keeper.ask("UID FETCH 1:* BODY.PEEK[]")))
+        can_read = keeper.ask("SELECT INBOX")
+        taken.append(bool(can_read and keeper.ask("UID FETCH 1:* BODY.PEEK[]")))
         taken.append(_send(sender, ledger, SMALL[4]))
         keeper.close()
     return taken

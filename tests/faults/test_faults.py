@@ -1,0 +1,82 @@
+"""Short forms of the programs that break what is around the server.
+
+Each is tried as it is, and with a precaution of the server's taken out, which it has
+to notice.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from unittest import SkipTest
+
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from ..programs import require
+from .__main__ import PROGRAMS
+from .subject import ROOT
+
+_BY_NAME = {program.name: program for program in PROGRAMS}
+
+
+def require_root() -> None:
+    """Mounts need it; where ``CI`` says that everything has to be there, it has to."""
+    if os.geteuid() == 0:
+        return
+    if os.environ.get("CI") == "true":
+        raise AssertionError("needs root")
+    raise SkipTest("needs root")
+
+
+class FaultTests(TestCase):
+    """RFC 5321, section 6.1: not even for "predictable resource shortages" is a
+    message lost, or refused for good.
+    """
+
+    timeout = 120
+
+    async def perform(self, name: str, *, control: bool = False) -> None:
+        """Run a program, and expect what it has to end with."""
+        program = _BY_NAME[name]
+        arguments = program.control if control else program.short
+        done = await deferToThread(
+            subprocess.run,
+            [sys.executable, "-m", f"tests.faults.{program.module}", *arguments],
+            cwd=ROOT, capture_output=True, text=True,
+        )
+        story = done.stdout + done.stderr
+        self.assertEqual(done.returncode, int(control), story)
+        self.assertIn("BROKEN" if control else "held", story)
+
+    async def test_a_full_disk_refuses_for_now_and_loses_nothing(self):
+        require_root()
+        await self.perform("full")
+
+    async def test_a_fault_of_ours_told_as_the_sender_s_is_found_out(self):
+        require_root()
+        await self.perform("full", control=True)
+
+    async def test_no_more_files_refuse_for_now_and_lose_nothing(self):
+        require_root()
+        await self.perform("full: files")
+
+    async def test_errors_of_the_disk_are_not_believed_to_be_over(self):
+        require("strace")
+        await self.perform("errors")
+
+    async def test_a_second_flush_of_a_descriptor_is_found_out(self):
+        require("strace")
+        await self.perform("errors", control=True)
+
+    async def test_a_disk_that_may_only_be_read_can_be_read(self):
+        require_root()
+        require("mkfs.ext4")
+        await self.perform("readonly")
+
+    async def test_a_storm_of_connections_is_weathered(self):
+        await self.perform("storm")
+
+    async def test_a_server_without_a_reserve_of_descriptors_is_found_out(self):
+        await self.perform("storm", control=True)
