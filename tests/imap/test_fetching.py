@@ -16,6 +16,17 @@ from .fixture import MESSAGE, Server, run
 LARGE = MESSAGE + b"0123456789abcde\r\n" * 40_000
 
 
+def poisoned(fetch, uid, fault):
+    """*fetch*, which fails whenever it is asked for *uid*."""
+
+    async def poisoned(uids, columns):
+        if uid in uids:
+            raise fault
+        return await fetch(uids, columns)
+
+    return poisoned
+
+
 class FetchTests(SynchronousTestCase):
     """FETCH (RFC 3501, section 6.4.5)."""
 
@@ -190,6 +201,50 @@ class StreamTests(SynchronousTestCase):
         self.assertTrue(client.closed)
         self.assertTrue(broken.closed)
         self.assertEqual(len(self.flushLoggedErrors(LocalFault)), 1)
+
+    def test_one_message_that_cannot_be_told_of_keeps_no_other_back(self):
+        """Attack: a message that makes the server fail each time it is looked at."""
+        size = fetching.CONTENT_SLICE + 3
+        faults = ((LocalFault("x"), b"NO [UNAVAILABLE] "), (KeyError("x"), b"NO [SER"))
+        for fault, status in faults:
+            for items in (b"RFC822.SIZE", b"BODY.PEEK[]", b"BODY.PEEK[1]"):
+                client = Server().selected(messages=size, flags=[SEEN])
+                mailbox = client.protocol.session.mailbox
+                mailbox.fetch = poisoned(mailbox.fetch, 7, fault)
+                client.send(b"a FETCH 1:%d (%b)\r\n" % (size, items))
+                *lines, last = client.received().split(b"\r\n")[:-1]
+                self.assertTrue(last.startswith(b"a " + status), last)
+                told = [int(x.split()[1]) for x in lines if b" FETCH " in x]
+                self.assertEqual(told, [n for n in range(1, size + 1) if n != 7])
+                self.flushLoggedErrors(KeyError)
+
+    def test_nothing_of_a_large_message_is_announced_before_it_can_be_read(self):
+        client = Server().selected(messages=1)
+        client.append(LARGE)
+        client.append(LARGE)
+
+        class Unreadable:
+            size = len(LARGE)
+
+            async def read(self, start, stop):
+                raise LocalFault("gone")
+
+            def close(self):
+                pass
+
+        mailbox = client.protocol.session.mailbox
+        fetch = mailbox.fetch
+
+        async def broken(uids, columns):
+            rows = await fetch(uids, columns)
+            return [(2, Unreadable()) if row[0] == 2 else row for row in rows]
+
+        mailbox.fetch = broken
+        client.send(b"a FETCH 1:3 BODY.PEEK[]\r\n")
+        received = client.received()
+        self.assertEqual(received.count(b" FETCH (BODY[] {"), 2)
+        self.assertTrue(received.split(b"\r\n")[-2].startswith(b"a NO [UNAVAILABLE]"))
+        client.ok(b"NOOP")
 
     def test_a_message_that_cannot_be_read_at_all_costs_one_command(self):
         server = Server()

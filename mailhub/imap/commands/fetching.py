@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from ...errors import LocalFault, MailError
 from ...mail.flags import SEEN, FlagChange, Flags
 from ...mail.mailbox import Column
 from .. import responses
-from ..fetch import SMALL_MESSAGE, FetchPlan, Row, parse_fetch
+from ..fetch import SMALL_MESSAGE, FetchPlan, Piece, Row, parse_fetch
 from ..sections import Span
 from ..session import Content, Conversation, OutOfStep
 from ..syntax import Scanner
@@ -61,13 +62,29 @@ async def _fetch(
     scanner.end()
     places = talk.session.view.places(numbers, by_uid=by_uid)
     octets = await _octets_at_once(talk, plan, places)
-    all_there = True
+    outcome = _Outcome()
     size = _slice_size(plan)
     for start in range(0, len(places), size):
         for some in await _weighed(talk, places[start : start + size], octets):
-            all_there &= await _fetch_slice(talk, plan, some)
+            await _fetch_slice(talk, plan, some, outcome)
             await talk.breathe()
-    return None if all_there else responses.EXPUNGE_ISSUED
+    if outcome.fault is not None:
+        # The others have been told of: one message that cannot be given must not
+        # keep a client from its mailbox.
+        raise outcome.fault
+    return None if outcome.all_there else responses.EXPUNGE_ISSUED
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a FETCH has come to so far.
+
+    :ivar all_there: whether no message has gone.
+    :ivar fault: why the first of those was left out that could not be told of.
+    """
+
+    all_there: bool = True
+    fault: Exception | None = None
 
 
 def _slice_size(plan: FetchPlan) -> int:
@@ -112,36 +129,80 @@ def _divided(
     return [*slices, places[start:]]
 
 
-async def _fetch_slice(talk: Conversation, plan: FetchPlan, places: Places) -> bool:
-    """Answer for the messages at *places*.  -> whether all of them are there."""
-    view = talk.session.view
-    uids = view.uids_at(places)
+async def _fetch_slice(
+    talk: Conversation, plan: FetchPlan, places: Places, outcome: _Outcome
+) -> None:
+    """Answer for the messages at *places*; if that fails, for each on its own."""
     rows: list[Row] = []
-    all_there = True
-    if plan.columns:
-        rows = await talk.session.mailbox.fetch(uids, plan.columns)
-        all_there = len(rows) == len(places)
-        if not all_there:
-            uids = [cast(int, row[0]) for row in rows]
-            places = view.places_of(uids)
     try:
-        if plan.sets_seen and await _set_seen(talk, places):
-            plan = plan.with_flags()
-        flags = view.flags_at(places) if plan.needs_flags else []
-        numbers = view.numbers_at(places)
-        if not plan.reads_content:
-            talk.send(plan.render(numbers, uids, flags, rows))
-            return all_there
-        for index, row in enumerate(rows):
-            now = flags[index] if flags else frozenset()
-            await _send_message(talk, plan, numbers[index], now, row)
+        if plan.columns:
+            rows, places = await _rows(talk, plan, places, outcome)
+        if plan.reads_content:
+            await _send_messages(talk, plan, places, rows, outcome)
+        else:
+            await _send_rows(talk, plan, places, rows)
+    except OutOfStep:
+        raise
+    except Exception as fault:
+        if len(places) == 1:
+            outcome.fault = outcome.fault or fault
+            return
+        for place in places:
+            await _fetch_slice(talk, plan, range(place, place + 1), outcome)
             await talk.breathe()
     finally:
         if plan.reads_content:
             # Also those that were not sent, as the connection is lost.
             for row in rows:
                 _content(plan, row).close()
-    return all_there
+
+
+async def _rows(
+    talk: Conversation, plan: FetchPlan, places: Places, outcome: _Outcome
+) -> tuple[list[Row], Places]:
+    """What the store has of the messages at *places*, and where those are."""
+    view = talk.session.view
+    rows = await talk.session.mailbox.fetch(view.uids_at(places), plan.columns)
+    if len(rows) != len(places):
+        outcome.all_there = False
+        places = view.places_of([cast(int, row[0]) for row in rows])
+    return rows, places
+
+
+async def _send_rows(
+    talk: Conversation, plan: FetchPlan, places: Places, rows: list[Row]
+) -> None:
+    """Answer for messages of which no octets are wanted."""
+    view = talk.session.view
+    if plan.sets_seen and await _set_seen(talk, places):
+        plan = plan.with_flags()
+    flags = view.flags_at(places) if plan.needs_flags else []
+    uids, numbers = view.uids_at(places), view.numbers_at(places)
+    talk.send(plan.render(numbers, uids, flags, rows))
+
+
+async def _send_messages(
+    talk: Conversation,
+    plan: FetchPlan,
+    places: Places,
+    rows: list[Row],
+    outcome: _Outcome,
+) -> None:
+    """Answer for messages of which octets are wanted, one after the other."""
+    view = talk.session.view
+    if plan.sets_seen and await _set_seen(talk, places):
+        plan = plan.with_flags()
+    flags = view.flags_at(places) if plan.needs_flags else []
+    numbers = view.numbers_at(places)
+    for index, row in enumerate(rows):
+        now = flags[index] if flags else frozenset()
+        try:
+            await _send_message(talk, plan, numbers[index], now, row)
+        except OutOfStep:
+            raise
+        except Exception as fault:
+            outcome.fault = outcome.fault or fault
+        await talk.breathe()
 
 
 async def _set_seen(talk: Conversation, places: Places) -> bool:
@@ -173,13 +234,36 @@ async def _send_message(
             talk.send(plan.whole(number, uid, flags, row, octets))
             return
         nested = [await _octets(content, span) for span in plan.nested_headers(row)]
-        for piece in plan.pieces(number, uid, flags, row, nested):
-            if isinstance(piece, bytes):
-                talk.send(piece)
-            else:
-                await _send_span(talk, content, piece)
+        pieces = plan.pieces(number, uid, flags, row, nested)
+        await _send_pieces(talk, content, pieces)
     finally:
         content.close()
+
+
+async def _send_pieces(
+    talk: Conversation, content: Content, pieces: Sequence[Piece]
+) -> None:
+    """Send texts, and octets of *content*.
+
+    Nothing is sent before some of the octets could be read: what has been announced
+    has to come.
+    """
+    texts: list[bytes] = []
+    has_begun = False
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            texts.append(piece)
+            continue
+        start, stop = piece
+        first = start if has_begun else min(start + CHUNK, stop)
+        texts.append(await _octets(content, (start, first)))
+        talk.send(b"".join(texts))
+        texts.clear()
+        has_begun = True
+        if first < stop:
+            await talk.breathe()
+            await _send_span(talk, content, (first, stop))
+    talk.send(b"".join(texts))
 
 
 def _content(plan: FetchPlan, row: Row) -> Content:
