@@ -15,7 +15,7 @@ from ..smtp_client import Batch, Tally, sessions
 from .turn import Turn
 
 #: Seconds after which a case is given up.
-LIMIT = 120.0
+LIMIT = 60.0
 #: Messages of one case at most, so that a fast server's memory stays one's own.
 MOST = 16_000
 #: Messages that tell how fast a server is.
