@@ -161,10 +161,11 @@ class IMAPConnection(TurnTaking):
             raise
         except Exception:
             self.factory.tally.faults += 1
-            self.log.failure(
-                "{command} of {peer} failed",
-                command=command.name.decode("ascii"), peer=self.peer.host,
-            )  # fmt: skip
+            if self.factory.bugs.is_due():
+                self.log.failure(
+                    "{command} of {peer} failed",
+                    command=command.name.decode("ascii"), peer=self.peer.host,
+                )  # fmt: skip
             return responses.SERVER_BUG
         return command.completed if status is None else status
 

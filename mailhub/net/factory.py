@@ -40,6 +40,8 @@ class ConnectionFactory(Factory):
     :ivar connections: those that are open.
     :ivar tally: what they have done so far.
     :ivar complaints: whether a fault of ours that they ran into is logged.
+    :ivar bugs: whether a bug is; the tally counts all (attack: a message that makes
+        some code of ours fail, again and again, to fill the log).
     """
 
     protocol: type[Connection]  # type: ignore[assignment]
@@ -72,6 +74,7 @@ class ConnectionFactory(Factory):
         self.connections = self.roll.connections
         self.tally = self.roll.tally
         self.complaints = Complaints()
+        self.bugs = Complaints()
 
     @property
     def clock(self) -> IReactorTime:

@@ -116,9 +116,10 @@ class POP3Connection(TurnTaking):
             return self._reply_for(error)
         except Exception:
             self.factory.tally.faults += 1
-            self.log.failure(
-                "{verb} of {peer} failed", verb=verb.decode(), peer=self.peer.host
-            )
+            if self.factory.bugs.is_due():
+                self.log.failure(
+                    "{verb} of {peer} failed", verb=verb.decode(), peer=self.peer.host
+                )
             return self._reply_for(LocalFault())
 
     def _reply_for(self, error: MailError) -> bytes:

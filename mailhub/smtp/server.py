@@ -314,7 +314,8 @@ class SMTPConnection(Connection):
     def report_fault(self) -> None:
         """Count and log the exception that is being dealt with."""
         self.factory.tally.faults += 1
-        self.log.failure("a command of {peer} failed", peer=self.peer.host)
+        if self.factory.bugs.is_due():
+            self.log.failure("a command of {peer} failed", peer=self.peer.host)
 
 
 #: What the listeners' names mean: RFC 5321, RFC 6409 and RFC 8314.

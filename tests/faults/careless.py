@@ -1,6 +1,6 @@
 """The server with one of its precautions against faults taken out::
 
-    python -m tests.faults.careless PRECAUTION [arguments of twistd...]
+    python -m tests.faults.careless PRECAUTION[+...] [arguments of twistd...]
 
 As :mod:`tests.faults.broken` does for promises, so this for what the server does when
 something around it breaks: each test has to notice.
@@ -8,12 +8,18 @@ something around it breaks: each test has to notice.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from twisted.scripts.twistd import run
 
 from mailhub.errors import LocalFault, StorageFull
+
+#: In the first octets of messages that some code cannot bear.
+POISON_FOR_CHECK = b"X-Poison: check"
+POISON_FOR_PARSER = b"X-Poison: parser"
 
 
 def without_try_again() -> None:
@@ -45,14 +51,57 @@ def without_new_descriptor() -> None:
     Writer._reopen = reopen  # type: ignore[method-assign]
 
 
+def with_poison() -> None:
+    """A check and a parser that raise, each for messages that say so."""
+    from mailhub.mail import summary
+    from mailhub.policy.check import Verdict
+    from mailhub.policy.hops import HopLimit
+
+    check, summarise = HopLimit.message, summary.summarise
+
+    async def message(limit: HopLimit, envelope: Any, content: Any) -> Verdict:
+        if POISON_FOR_CHECK in await content.read(0, 4096):
+            raise ZeroDivisionError("a check has a bug")
+        return await check(limit, envelope, content)
+
+    def poisoned(prefix: bytes, content: Any) -> summary.Summary:
+        if POISON_FOR_PARSER in bytes(content[:4096]):
+            raise RecursionError("a parser has a bug")
+        return summarise(prefix, content)
+
+    HopLimit.message = message  # type: ignore[method-assign]
+    summary.summarise = poisoned
+
+
+def without_isolation() -> None:
+    """A bug in a command ends the process, as an exception nobody expects may."""
+    from mailhub.smtp.server import SMTPConnection
+
+    SMTPConnection.report_fault = lambda self: os._exit(3)  # type: ignore
+
+
+def without_moderation() -> None:
+    """Each bug is told with its traceback, however often it comes."""
+    from mailhub.logbook import Complaints
+
+    Complaints.is_due = lambda self: True  # type: ignore[method-assign]
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "capacity": without_capacity,
+    "isolation": without_isolation,
+    "moderation": without_moderation,
     "new-descriptor": without_new_descriptor,
     "try-again": without_try_again,
 }
 
 
+#: What makes the server fail, beside what it does without.
+POISONS = {"poison": with_poison}
+
+
 if __name__ == "__main__":
-    PRECAUTIONS[sys.argv.pop(1)]()
+    for name in sys.argv.pop(1).split("+"):
+        (PRECAUTIONS | POISONS)[name]()
     sys.argv[0] = "twistd"
     run()

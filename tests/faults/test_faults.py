@@ -78,5 +78,11 @@ class FaultTests(TestCase):
     async def test_a_storm_of_connections_is_weathered(self):
         await self.perform("storm")
 
+    async def test_a_message_that_makes_code_fail_harms_nobody_else(self):
+        await self.perform("poison")
+
+    async def test_a_log_that_every_failure_fills_is_found_out(self):
+        await self.perform("poison", control=True)
+
     async def test_a_server_without_a_reserve_of_descriptors_is_found_out(self):
         await self.perform("storm", control=True)

@@ -87,3 +87,19 @@ class ComplaintTests(SynchronousTestCase):
             client.ok(b"NOOP")
             self.assertEqual(self.serious(), expected)
         self.flushLoggedErrors(LocalFault)
+
+    def test_a_bug_that_comes_again_and_again_is_told_once_a_second(self) -> None:
+        """Attack: a message that makes some code of ours fail, to fill the log."""
+        server = smtp.Server()
+        server.factory.bugs = Complaints(self.clock.seconds)
+        server.avatar.wants["message"] = ZeroDivisionError("a bug")
+        for expected in (1, 0, 0):
+            player = server.in_data()
+            player.send(b"x\r\n.\r\n")
+            self.assertTrue(player.received().startswith(b"451 4.3.0 "))
+            self.assertEqual(self.serious(), expected)
+        self.clock.advance(1)
+        server.in_data().send(b"x\r\n.\r\n")
+        self.assertEqual(self.serious(), 1)
+        self.assertEqual(server.factory.tally.faults, 4)
+        self.flushLoggedErrors(ZeroDivisionError)
