@@ -40,6 +40,8 @@ from .service import MailService, build
 #: Of mallopt(3): M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD in octets, and
 #: M_ARENA_MAX, as the store's thread and the reactor hardly allocate at one time.
 MALLOC_OPTIONS = ((-1, 64 << 20), (-2, 4 << 20), (-3, 32 << 20), (-8, 1))
+#: Seconds that a server needs to end, besides those that its sessions have.
+GRACE = 30.0
 
 
 class Options(usage.Options, AuthOptionMixin):
@@ -145,6 +147,8 @@ class Process(MultiService):
     def startService(self) -> None:
         """Start, or end the process: now, or when it turns out."""
         signal.signal(signal.SIGHUP, self._hung_up)
+        if isinstance(self._server, Master):
+            signal.signal(signal.SIGUSR2, self._asked_for_others)
         try:
             self._drop_privileges()
             super().startService()
@@ -160,11 +164,14 @@ class Process(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        signal.signal(signal.SIGTERM, self._end_at_once)
-        self._notifier.stopping()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end_at_once)
+        self._notifier.stopping(self._config.limits.drain + GRACE)
         self._front.drain()
         await self._server.disownServiceParent()
         await maybeDeferred(super().stopService)
+        # Else twistd would end by the signal, as if something had gone wrong.
+        self._reactor._exitSignal = None
 
     def _drop_privileges(self) -> None:
         server = self._config.server
@@ -195,11 +202,11 @@ class Process(MultiService):
         self._remove_pidfile()
         os._exit(status)
 
-    def _end_at_once(self, *_: object) -> None:
+    def _end_at_once(self, number: int, *_: object) -> None:
         """Somebody does not want to wait for sessions to finish."""
         if isinstance(self._server, Master):
             self._server.end_at_once()
-        self._end(128 + signal.SIGTERM)
+        self._end(128 + number)
 
     def _remove_pidfile(self) -> None:
         if self._pidfile:
@@ -217,14 +224,19 @@ class Process(MultiService):
             lambda: Deferred.fromCoroutine(self._reload()).addErrback(self._broken)
         )
 
+    def _asked_for_others(self, *_: object) -> None:
+        assert isinstance(self._server, Master)
+        self._reactor.callFromThread(self._server.restart)
+
     def _broken(self, failure: Failure) -> None:
         self.log.failure("the configuration could not be read again", failure)
 
     async def _reload(self) -> dict[str, Any]:
         self._notifier.reloading()
-        answer = await self._reloading.run()
-        self._ready(None)
-        return answer
+        try:
+            return await self._reloading.run()
+        finally:
+            self._ready(None)
 
     def _stop_soon(self) -> dict[str, Any]:
         pid = os.getpid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
@@ -13,7 +14,6 @@ from .settings import Config
 #: only the right of a moment could bind, and processes.
 _FIXED = {
     ("server", "data"),
-    ("server", "workers"),
     ("server", "user"),
     ("server", "group"),
     ("store", "kind"),
@@ -31,13 +31,27 @@ def settle(new: Config, old: Config) -> tuple[Config, list[str]]:
     kept: dict[str, dict[str, Any]] = {}
     named: list[str] = []
     for table, key in _differing(new, old):
-        if (table, key) in _FIXED:
+        is_number = (table, key) == ("server", "workers")
+        if (table, key) in _FIXED or (is_number and not _may_be(new, old)):
             kept.setdefault(table, {})[key] = getattr(getattr(old, table), key)
             named.append(f"[{table}] {key}")
     tables = {
         table: replace(getattr(new, table), **keys) for table, keys in kept.items()
     }
     return replace(new, **tables), named
+
+
+def most_workers(config: Config) -> int:
+    """How many there may become while the server runs.
+
+    One process has no master, and goes on alone.
+    """
+    number = config.server.workers
+    return number if number == 1 else max(number, os.cpu_count() or 1)
+
+
+def _may_be(new: Config, old: Config) -> bool:
+    return old.server.workers > 1 and new.server.workers <= most_workers(old)
 
 
 def changed(new: Config, old: Config) -> list[str]:

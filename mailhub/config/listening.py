@@ -33,15 +33,7 @@ def bind_all(config: Config) -> list[Bound]:
 
     :raises ConfigError: some cannot be bound; none is bound then.
     """
-    return [bound for [bound] in _bind_each(config, 1)]
-
-
-def bind_for_workers(config: Config, number: int) -> list[list[Bound]]:
-    """Sockets for *number* processes, the first of them for the first, and so on.
-
-    :raises ConfigError: as :func:`bind_all`.
-    """
-    return deal(config, _bind_each(config, number), number)
+    return [bound for [bound] in bind_rows(config, 1)]
 
 
 def forget_names(bounds: Iterable[Bound]) -> None:
@@ -56,29 +48,11 @@ def forget_names(bounds: Iterable[Bound]) -> None:
                 os.unlink(bound.endpoint.path)
 
 
-def deal(config: Config, rows: list[list[Bound]], number: int) -> list[list[Bound]]:
-    """What each of *number* processes listens on.
+def bind_rows(config: Config, number: int) -> list[list[Bound]]:
+    """By address, the sockets that are bound to it, for *number* processes to share.
 
-    All of them share an address that has one socket.  Mail comes in through the first
-    ``[server] receivers`` only.
-
-    :param rows: by address, the sockets that are bound to it.
+    :raises ConfigError: as :func:`bind_all`.
     """
-    hands: list[list[Bound]] = [[] for _ in range(number)]
-    for row in rows:
-        takers = _takers(config, row[0].service, number)
-        for slot in range(takers):
-            hands[slot].append(row[slot % len(row)])
-    return hands
-
-
-def _takers(config: Config, service: str, number: int) -> int:
-    """How many of *number* processes have a service."""
-    return min(number, config.server.receivers) if service in INCOMING else number
-
-
-def _bind_each(config: Config, number: int) -> list[list[Bound]]:
-    """By address, the sockets that are bound to it."""
     bound: list[list[Bound]] = []
     faults: list[Fault] = []
     for service in PORTS:
@@ -98,6 +72,28 @@ def _bind_each(config: Config, number: int) -> list[list[Bound]]:
                 each.socket.close()
         raise ConfigError(faults)
     return bound
+
+
+def deal(config: Config, rows: list[list[Bound]], number: int) -> list[list[Bound]]:
+    """What each of *number* processes listens on.
+
+    Where there are more processes than sockets of an address, some share one; where
+    there are fewer, some have several, as connections may wait in each.  Mail comes in
+    through the first ``[server] receivers`` only.
+
+    :param rows: by address, the sockets that are bound to it.
+    """
+    hands: list[list[Bound]] = [[] for _ in range(number)]
+    for row in rows:
+        takers = _takers(config, row[0].service, number)
+        for turn in range(max(takers, len(row))):
+            hands[turn % takers].append(row[turn % len(row)])
+    return hands
+
+
+def _takers(config: Config, service: str, number: int) -> int:
+    """How many of *number* processes have a service."""
+    return min(number, config.server.receivers) if service in INCOMING else number
 
 
 def _bind(service: str, endpoint: Endpoint, number: int) -> list[Bound]:

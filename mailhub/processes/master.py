@@ -3,7 +3,8 @@
 Each worker has a socket of its own for every address, among which the system deals
 connections.  The master keeps all of them open: when a worker dies, connections that
 were not accepted yet wait in its queue, and the worker that takes its place serves
-them.
+them.  When workers become more or fewer, no socket goes: somebody else listens on it,
+too, before who did so ends.
 """
 
 from __future__ import annotations
@@ -12,27 +13,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from ..config.changes import most_workers
 from ..config.identity import server_name
-from ..config.listening import Bound, bind_for_workers, deal, forget_names
+from ..config.listening import Bound, bind_rows, deal, forget_names
 from ..config.settings import PORTS, Config
 from ..config.text import announcement
 from ..logbook import Lines
-from ..net.shared_counts import make_memory
+from ..net.shared_counts import SharedCounts, make_memory
 from .asking import Unanswered
 from .member import Member, State
+from .place import Place
 
 #: Seconds between two questions whether a worker is alive.
 HEARTBEAT = 5.0
-#: Seconds without an answer after which a worker is taken for frozen, and killed.
-FROZEN = 30.0
+#: Questions without an answer after which a worker is not well; after which one that
+#: serves is taken for frozen, and killed; and one that does not even begin.
+LATE, FROZEN, STUCK = 2, 6, 24
 #: Seconds that a worker has for an answer; and for work that waits for the disk.
 PATIENCE, LONG_PATIENCE = 5.0, 60.0
-#: Seconds before a worker that died young is replaced, doubled up to the most.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 
 _HEARTBEAT_QUESTION = "pid"
 
@@ -62,7 +64,13 @@ class Master(Service):
         self._is_stopping = False
         self.started: Deferred[None] = Deferred()
         self._inherited = inherited
-        self._members: list[Member] = []
+        # By address, the sockets that are bound to it; then who listens on them.
+        self._rows: list[list[Bound]] = []
+        self._places: list[Place] = []
+        self._leaving: list[Member] = []
+        self._counts = -1
+        self._free_rows: list[int] = []
+        self._turn = DeferredLock()
         self._heart = LoopingCall(self._beat)
         self._heart.clock = reactor
 
@@ -71,13 +79,13 @@ class Master(Service):
     @property
     def workers(self) -> Mapping[str, int]:
         """All that there should be, and how often each was started anew."""
-        return {str(member.slot): member.restarts for member in self._members}
+        return {str(place.slot): place.restarts for place in self._places}
 
     async def ask_all(
         self, question: str, **details: Any
     ) -> Mapping[str, dict[str, Any]]:
         """The answers, by worker; who says nothing in time is missing."""
-        ready = [member for member in self._members if member.state is State.READY]
+        ready = [place.now for place in self._places if place.is_served]
         asked = [self._ask(member, question, details) for member in ready]
         answers = await gatherResults(list(map(Deferred.fromCoroutine, asked)))
         return {
@@ -91,24 +99,38 @@ class Master(Service):
 
         :raises Unanswered: with the reason; nobody is there.
         """
-        for member in self._members:
-            if member.state is State.READY:
-                return await member.ask(question, details, LONG_PATIENCE)
+        for place in self._places:
+            if place.is_served:
+                return await place.now.ask(question, details, LONG_PATIENCE)
         raise Unanswered("no worker is ready")
 
     @property
     def is_well(self) -> bool:
-        """Whether every worker has answered lately."""
-        now = self._reactor.seconds()
-        return all(
-            member.state is State.READY and now - member.last_answer < 2 * HEARTBEAT
-            for member in self._members
-        )
+        """Whether somebody serves, and all who do have answered lately.
+
+        Who has died is replaced; that the others go on is worth more than a fresh
+        start for all.
+        """
+        serving = [place.now for place in self._places if place.is_served]
+        return bool(serving) and all(member.silence < LATE for member in serving)
 
     def use(self, config: Config) -> None:
-        """Start workers with *config* from now on; those that serve are told."""
+        """Start workers with *config* from now on; those that serve are told.
+
+        If it wants another number of them, some come or go.
+        """
         self._config = config
         self._order = {**self._order, "now": (config.source, config.text)}
+        if self.started.called and not self._is_stopping:
+            changing = self._turn.run(Deferred.fromCoroutine, self._rearrange())
+            changing.addErrback(lambda failure: self.log.failure("no change", failure))
+
+    def restart(self) -> Deferred[None]:
+        """Replace the workers, one after the other, while all sockets are served.
+
+        -> fires when the last one has a successor
+        """
+        return self._turn.run(Deferred.fromCoroutine, self._renew_all())
 
     # The life of the service.
 
@@ -120,26 +142,28 @@ class Master(Service):
         super().privilegedStartService()
         number = self._config.server.workers
         if self._inherited:
-            rows = [[bound] for bound in self._inherited]
-            sockets = deal(self._config, rows, number)
+            self._rows = [[bound] for bound in self._inherited]
         else:
-            sockets = bind_for_workers(self._config, number)
-        counts = make_memory(
-            number,
+            self._rows = bind_rows(self._config, number)
+        # While one takes over from another, and that one leaves, all of them count.
+        rows = most_workers(self._config) + 2
+        self._free_rows = list(range(rows))
+        self._counts = make_memory(
+            rows,
             len(PORTS),
             self._config.limits.connections,
             self._config.login.tracked,
         )
-        self._members = [
-            Member(self._reactor, slot, bound, counts, self._changed)
-            for slot, bound in enumerate(sockets)
+        self._places = [
+            Place(slot, sockets, self._hire)
+            for slot, sockets in enumerate(deal(self._config, self._rows, number))
         ]
 
     def startService(self) -> None:
         """Start the workers; :attr:`started` tells how it went."""
         super().startService()
-        for member in self._members:
-            member.start()
+        for place in self._places:
+            place.now.start()
         self._heart.start(HEARTBEAT, now=False)
 
     def stopService(self) -> Deferred[None]:
@@ -151,51 +175,90 @@ class Master(Service):
         self._is_stopping = True
         if self._heart.running:
             self._heart.stop()
-        for member in self._members:
-            if not self._inherited:
-                forget_names(member.sockets)
-            member.close()
-        patience = self._config.limits.drain + PATIENCE
-        await gatherResults([member.end(patience) for member in self._members])
+        bound = [bound for row in self._rows for bound in row]
+        if not self._inherited:
+            forget_names(bound)
+        for each in bound:
+            each.socket.close()
+        await gatherResults([self._end(member) for member in self._members()])
 
     def end_at_once(self) -> None:
         """Kill all workers, whatever they do."""
-        for member in self._members:
+        for member in self._members():
             member.kill()
+
+    # Workers come and go.
+
+    def _members(self) -> list[Member]:
+        """All whose processes may be there."""
+        present = [member for place in self._places for member in place.members()]
+        return [*present, *self._leaving]
+
+    def _hire(self, slot: int, sockets: Sequence[Bound]) -> Member:
+        row = self._free_rows.pop(0)
+        return Member(self._reactor, slot, row, sockets, self._counts, self._changed)
+
+    def _end(self, member: Member) -> Deferred[None]:
+        return member.end(self._config.limits.drain + PATIENCE)
 
     def _changed(self, member: Member) -> None:
         """The state of *member* is another."""
+        if not member.is_alive:
+            # What it has counted as open is not.
+            SharedCounts(self._counts, member.row).close()
+            self._free_rows.append(member.row)
         if self._is_stopping:
+            return
+        if member in self._leaving:
+            if not member.is_alive:
+                self._leaving.remove(member)
             return
         match member.state:
             case State.WAITING:
                 # The first makes what is missing: the store, the certificate.
-                first = self._members[0]
-                if member is first or first.state is State.READY:
+                first = self._places[0]
+                if self.started.called or member is first.now or first.is_served:
                     member.begin(self._order)
             case State.READY:
                 self._one_is_ready(member)
             case State.FAILED if not self.started.called:
                 self.started.errback(member.failure)
             case State.DEAD | State.FAILED:
-                self._replace(member)
+                self._one_is_gone(member)
 
     def _one_is_ready(self, member: Member) -> None:
         if member.order is not self._order:
             Deferred.fromCoroutine(self._catch_up(member))
-        for other in self._members:
-            if other.state is State.WAITING:
-                other.begin(self._order)
         if self.started.called:
+            self._take_over(member)
+            return
+        for place in self._places:
+            if place.now.state is State.WAITING:
+                place.now.begin(self._order)
+        if all(place.is_served for place in self._places):
+            self._announce()
+            self.started.callback(None)
+
+    def _announce(self) -> None:
+        endpoints = [(row[0].service, row[0].endpoint) for row in self._rows]
+        name = server_name(self._config)
+        text = announcement(self._config, name, endpoints)
+        self.log.info("{text}", text=Lines(text))
+
+    def _take_over(self, member: Member) -> None:
+        place = self._places[member.slot]
+        if member is not place.next:
             self.log.info("worker {slot} is back", slot=member.slot)
             return
-        if all(each.state is State.READY for each in self._members):
-            first = self._members[0]
-            endpoints = [(each.service, each.endpoint) for each in first.sockets]
-            name = server_name(self._config)
-            text = announcement(self._config, name, endpoints)
-            self.log.info("{text}", text=Lines(text))
-            self.started.callback(None)
+        before = place.hand_over()
+        self.log.info("worker {slot} takes over", slot=member.slot)
+        if before.is_alive:
+            self._dismiss(before)
+
+    def _dismiss(self, member: Member) -> None:
+        """Let it finish what it does, and end."""
+        self._leaving.append(member)
+        self._end(member)
 
     async def _catch_up(self, member: Member) -> None:
         """Tell of a configuration that came while it began with the one before."""
@@ -205,34 +268,84 @@ class Master(Service):
         if answer is not None and not answer["faults"]:
             await self._ask(member, "reload", {"step": "use"})
 
-    def _replace(self, member: Member) -> None:
-        lived = self._reactor.seconds() - member.started_at
-        if lived > LONGEST_PAUSE or member.pause == 0.0:
-            member.pause = FIRST_PAUSE
-            pause = 0.0
-        else:
-            pause = member.pause
-            member.pause = min(2 * pause, LONGEST_PAUSE)
+    def _one_is_gone(self, member: Member) -> None:
+        place = self._places[member.slot]
+        if member is place.next:
+            place.next = None
+            self.log.error(
+                "no successor for worker {slot}: {reason}",
+                slot=member.slot, reason=member.reason,
+            )  # fmt: skip
+            return
+        if place.next is not None:
+            place.hand_over()
+            return
+        pause = place.pause(self._reactor.seconds() - member.started_at)
         self.log.error(
             "worker {slot} died ({reason}); another takes its place in {pause:g} s",
             slot=member.slot, reason=member.reason, pause=pause,
         )  # fmt: skip
-        self._reactor.callLater(pause, self._start_again, member)
+        self._reactor.callLater(pause, self._fill, place)
 
-    def _start_again(self, member: Member) -> None:
-        if not self._is_stopping:
-            member.restarts += 1
-            member.start()
+    def _fill(self, place: Place) -> None:
+        if not self._is_stopping and place in self._places:
+            place.fill()
+
+    async def _rearrange(self) -> None:
+        """Have as many workers as the configuration wants, and all sockets served."""
+        number = self._config.server.workers
+        hands = deal(self._config, self._rows, number)
+        for slot, sockets in enumerate(hands):
+            if slot == len(self._places):
+                await self._open(Place(slot, sockets, self._hire))
+            elif self._places[slot].now.sockets != sockets:
+                self._places[slot].sockets = sockets
+                await self._renew(self._places[slot])
+        remaining = self._places[:number]
+        have = [place.now.sockets for place in remaining if place.is_served]
+        if len(self._places) > number and have != hands:
+            self.log.error("no worker ends, as others do not serve in its place")
+            return
+        for place in self._places[number:]:
+            self._dismiss(place.now)
+            self.log.info("worker {slot} ends", slot=place.slot)
+        self._places = remaining
+
+    async def _renew_all(self) -> None:
+        for place in self._places:
+            await self._renew(place)
+
+    async def _open(self, place: Place) -> None:
+        self._places.append(place)
+        place.now.start()
+        await place.now.settled()
+
+    async def _renew(self, place: Place) -> None:
+        await place.now.settled()
+        while not self._is_stopping and self._is_crowded():
+            await self._end(self._leaving[0])
+        if not self._is_stopping and place.is_served:
+            await place.follow().settled()
+
+    def _is_crowded(self) -> bool:
+        """Whether there is room for no more than those that replace the dead."""
+        dead = sum(not place.now.is_alive for place in self._places)
+        return len(self._free_rows) <= dead
+
+    # Who lives?
 
     def _beat(self) -> None:
-        for member in self._members:
-            if member.state is not State.READY:
+        for member in self._members():
+            if member.state is State.BEGINNING or not member.is_alive:
+                # Bringing a store up to date takes as long as it takes.
                 continue
-            if self._reactor.seconds() - member.last_answer > FROZEN:
+            member.silence += 1
+            limit = STUCK if member.state is State.STARTING else FROZEN
+            if member in self._leaving or member.silence <= limit:
+                Deferred.fromCoroutine(self._ask(member, _HEARTBEAT_QUESTION, {}))
+            else:
                 self.log.error("worker {slot} is frozen", slot=member.slot)
                 member.kill()
-            else:
-                Deferred.fromCoroutine(self._ask(member, _HEARTBEAT_QUESTION, {}))
 
     async def _ask(
         self, member: Member, question: str, details: dict[str, Any]

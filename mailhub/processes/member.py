@@ -1,4 +1,4 @@
-"""One place among the workers, and the process that fills it now."""
+"""A worker, seen from the master."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import Enum
 from typing import Any
 
@@ -33,34 +33,39 @@ class State(Enum):
     DEAD = "its process has ended"
 
 
-class Member:
-    """A worker's place.
+_SETTLED = frozenset({State.READY, State.FAILED, State.DEAD})
 
-    :param sockets: what whoever fills it listens on.
+
+class Member:
+    """A worker, from its start to its end.
+
+    :param slot: whose place it takes.
+    :param row: where it counts in what all workers count together.
+    :param sockets: what it listens on.
     :param counts: the descriptor of what all workers count together.
     :param changed: called when :attr:`state` is another.
-    :ivar restarts: how many have taken over so far.
-    :ivar pause: seconds before the next one may.
-    :ivar reason: why the last one died.
-    :ivar order: what the process was told to begin with.
-    :ivar last_answer: when it last said something, by the reactor's clock.
+    :ivar reason: why it died.
+    :ivar failure: why it could not start.
+    :ivar order: what it was told to begin with.
+    :ivar silence: heartbeats since it last said something.
     """
 
     def __init__(
         self,
         reactor: Any,
         slot: int,
+        row: int,
         sockets: Sequence[Bound],
         counts: int,
         changed: Callable[[Member], object],
     ) -> None:
         self.slot = slot
+        self.row = row
         self.sockets = sockets
-        self.state = State.DEAD
-        self.restarts = 0
-        self.pause = 0.0
+        self.state = State.STARTING
         self.reason = ""
-        self.started_at = self.last_answer = 0.0
+        self.started_at = reactor.seconds()
+        self.silence = 0
         self.failure = StartFailed("", False)
         self.order: Mapping[str, Any] = {}
         self._reactor = reactor
@@ -68,30 +73,35 @@ class Member:
         self._changed = changed
         self._channel: Channel | None = None
         self._process: Any = None
-        self._ended: Deferred[None] | None = None
+        self._settling: list[Deferred[None]] = []
+        self._ending: list[Deferred[None]] = []
 
     def start(self) -> None:
-        """Start a process."""
-        ours, theirs = socket.socketpair()
-        descriptors = {0: 0, 1: 1, 2: 2, CHANNEL: theirs.fileno(), COUNTS: self._counts}
-        for number, bound in enumerate(self.sockets, COUNTS + 1):
-            descriptors[number] = bound.socket.fileno()
-        self.started_at = self.last_answer = self._reactor.seconds()
-        self._channel = Channel({}, self._told, self._nothing)
-        self._become(State.STARTING)
-        self._process = self._reactor.spawnProcess(
-            _Watch(self._died),
-            sys.executable,
-            _command(self.slot),
-            _environment(),
-            childFDs=descriptors,
-        )
-        theirs.close()
-        ours.setblocking(False)
-        self._reactor.adoptStreamConnection(
-            ours.fileno(), socket.AF_UNIX, Joining(self._channel)
-        )
-        ours.close()
+        """Start the process; where there can be none, that is a failure like others."""
+        try:
+            self._spawn()
+        except OSError as error:
+            self._fail(f"{error.strerror}")
+
+    def _spawn(self) -> None:
+        with ExitStack() as stack:
+            ours, theirs = map(stack.enter_context, socket.socketpair())
+            descriptors = {0: 0, 1: 1, 2: 2, CHANNEL: theirs.fileno()}
+            descriptors[COUNTS] = self._counts
+            for number, bound in enumerate(self.sockets, COUNTS + 1):
+                descriptors[number] = bound.socket.fileno()
+            self._process = self._reactor.spawnProcess(
+                _Watch(self._died),
+                sys.executable,
+                _command(self.slot),
+                _environment(),
+                childFDs=descriptors,
+            )
+            ours.setblocking(False)
+            self._channel = Channel({}, self._told, self._nothing)
+            self._reactor.adoptStreamConnection(
+                ours.fileno(), socket.AF_UNIX, Joining(self._channel)
+            )
 
     def begin(self, order: Mapping[str, Any]) -> None:
         """Let it open the store and serve.
@@ -106,7 +116,9 @@ class Member:
         passed = [[*one, number] for number, one in enumerate(sockets, COUNTS + 1)]
         self.order = order
         self._become(State.BEGINNING)
-        self._channel.tell("begin", slot=self.slot, sockets=passed, **order)
+        self._channel.tell(
+            "begin", slot=self.slot, row=self.row, sockets=passed, **order
+        )
 
     async def ask(
         self, question: str, details: dict[str, Any], patience: float
@@ -126,8 +138,17 @@ class Member:
         finally:
             if timer.active():
                 timer.cancel()
-        self.last_answer = self._reactor.seconds()
+        self.silence = 0
         return answer
+
+    def settled(self) -> Deferred[None]:
+        """-> fires when it serves, or has failed to."""
+        settled: Deferred[None] = Deferred()
+        if self.state in _SETTLED:
+            settled.callback(None)
+        else:
+            self._settling.append(settled)
+        return settled
 
     def end(self, patience: float) -> Deferred[None]:
         """Let it finish its sessions; kill it after *patience* seconds.
@@ -138,7 +159,7 @@ class Member:
         if self._process is None:
             ended.callback(None)
             return ended
-        self._ended = ended
+        self._ending.append(ended)
         self._signal(signal.SIGTERM)
         timer = self._reactor.callLater(patience, self.kill)
         ended.addCallback(lambda _: timer.active() and timer.cancel())
@@ -148,18 +169,13 @@ class Member:
         """End it at once."""
         self._signal(signal.SIGKILL)
 
-    def close(self) -> None:
-        """Close our copies of the sockets."""
-        for bound in self.sockets:
-            bound.socket.close()
-
     def _signal(self, number: int) -> None:
         if self._process is not None:
             with suppress(ProcessExitedAlready):
                 self._process.signalProcess(number)
 
     def _told(self, message: dict[str, Any]) -> None:
-        self.last_answer = self._reactor.seconds()
+        self.silence = 0
         match message["tell"]:
             case "here":
                 self._become(State.WAITING)
@@ -173,18 +189,32 @@ class Member:
         if self._channel is not None:
             self._channel.close()
         self._channel = self._process = None
-        is_refusal = bool(str(self.failure)) and self.state is State.BEGINNING
-        if not is_refusal:
+        if self.state is State.READY:
             self.reason = _told_of(reason)
-            self.failure = StartFailed(f"a worker died: {self.reason}", False)
-        self._become(State.FAILED if self.state is not State.READY else State.DEAD)
-        if self._ended is not None:
-            ended, self._ended = self._ended, None
+            self._become(State.DEAD)
+        else:
+            self._fail(f"a worker died: {_told_of(reason)}")
+        ending, self._ending = self._ending, []
+        for ended in ending:
             ended.callback(None)
+
+    def _fail(self, reason: str) -> None:
+        if not self.reason:
+            self.reason, self.failure = reason, StartFailed(reason, False)
+        self._become(State.FAILED)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process has not ended."""
+        return self.state not in (State.FAILED, State.DEAD)
 
     def _become(self, state: State) -> None:
         self.state = state
         self._changed(self)
+        if state in _SETTLED:
+            settling, self._settling = self._settling, []
+            for settled in settling:
+                settled.callback(None)
 
     def _nothing(self) -> None:
         """That its channel is closed is no news: it ends, and that is."""

@@ -28,7 +28,8 @@ class Notifier:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         interval = environ.pop("WATCHDOG_USEC", "")
         is_ours = environ.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self.watchdog = int(interval) / 1e6 if interval.isdigit() and is_ours else None
+        wanted = int(interval) if interval.isdigit() and is_ours else 0
+        self.watchdog = wanted / 1e6 if wanted else None
 
     def send(self, **variables: object) -> None:
         """Tell ``READY=1`` and the like; that nobody hears it is no fault."""
@@ -46,9 +47,9 @@ class Notifier:
         """The configuration is read again; :meth:`ready` ends that."""
         self.send(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
 
-    def stopping(self) -> None:
-        """No new clients from now on."""
-        self.send(STOPPING=1)
+    def stopping(self, seconds: float) -> None:
+        """No new clients from now on; it may take *seconds*."""
+        self.send(STOPPING=1, EXTEND_TIMEOUT_USEC=int(seconds * 1e6))
 
 
 def _datagrams() -> socket.socket:

@@ -28,6 +28,7 @@ from ..observing.logs import LineObserver, make_observer
 from ..service import MailService, build
 from .asking import Answer
 from .channel import Channel, Joining
+from .privileges import lock_down
 
 #: Where the channel to the master is, in a worker, and what all workers count
 #: together.
@@ -107,7 +108,7 @@ class Worker:
                 self._reactor,
                 checkers=checkers,
                 sockets=sockets,
-                counts=SharedCounts(COUNTS, message["slot"]),
+                counts=SharedCounts(COUNTS, message["row"]),
             )
             mail.announces = False
             if observer is not None:
@@ -172,6 +173,9 @@ def run(reactor: Any, make: Maker, tune: Callable[[], object]) -> None:
     :param tune: called once everything that stays has been made.
     """
     os.umask(0o077)
+    lock_down()
+    # What replaces workers is for the master, even if it is sent to all of them.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     worker = Worker(reactor, make, tune)
     with socket.socket(fileno=CHANNEL) as inherited:
         os.set_inheritable(CHANNEL, False)
