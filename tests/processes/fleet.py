@@ -41,22 +41,28 @@ def until(what: Callable[[], object], patience: float = PATIENCE) -> None:
 class Fleet:
     """A server in a folder, and what it has said.
 
+    :param before: statements for the process that is started, to change something.
     :ivar addresses: by service, once it is ready.
     """
 
-    def __init__(self, folder: str, *options: str, **variables: str) -> None:
+    def __init__(
+        self, folder: str, *options: str, before: str = "", **variables: str
+    ) -> None:
         path = os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])
         self.folder = folder
         self.said = ""
         self.addresses: dict[str, tuple[str, int]] = {}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "mailhub", *options],
+            [
+                sys.executable, "-c", before + TWISTD,
+                "-n", "--pidfile=", "mailhub", *options,
+            ],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": path, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-        )
+        )  # fmt: skip
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)
 
@@ -178,8 +184,8 @@ class Fleets(SynchronousTestCase):
         """The configuration."""
         Path(self.folder, "mailhub.toml").write_text(text)
 
-    def fleet(self, *options: str, **variables: str) -> Fleet:
+    def fleet(self, *options: str, before: str = "", **variables: str) -> Fleet:
         """A server that is about to start."""
-        fleet = Fleet(self.folder, *options, **variables)
+        fleet = Fleet(self.folder, *options, before=before, **variables)
         self.addCleanup(fleet.end)
         return fleet
