@@ -181,9 +181,9 @@ class DeathTests(MasterTests):
             before = len(self.processes)
             self.processes[-1].die()
             if pause:
-                self.reactor.advance(pause - 0.01)
+                self.reactor.advance(pause - 0.125)
                 self.assertEqual(len(self.processes), before)
-            self.reactor.advance(0.01)
+            self.reactor.advance(0.125)
             self.assertEqual(len(self.processes), before + 1)
             self.processes[-1].serve()
         self.assertEqual(self.master.workers, {"0": 0, "1": 10})
