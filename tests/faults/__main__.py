@@ -71,6 +71,7 @@ PROGRAMS = (
     _own("errors", "new-descriptor"),
     _own("readonly", "try-again"),
     _own("storm", "capacity"),
+    _own("memory", "streams"),
     _own("poison", "moderation"),
 )  # fmt: skip
 

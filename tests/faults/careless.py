@@ -73,6 +73,13 @@ def with_poison() -> None:
     summary.summarise = poisoned
 
 
+def without_streams() -> None:
+    """Messages that arrive stay in memory, however large."""
+    from mailhub.net import spool
+
+    spool.MEMORY_LIMIT = 1 << 40
+
+
 def without_isolation() -> None:
     """A bug in a command ends the process, as an exception nobody expects may."""
     from mailhub.smtp.server import SMTPConnection
@@ -92,6 +99,7 @@ PRECAUTIONS: dict[str, Callable[[], None]] = {
     "isolation": without_isolation,
     "moderation": without_moderation,
     "new-descriptor": without_new_descriptor,
+    "streams": without_streams,
     "try-again": without_try_again,
 }
 

@@ -78,6 +78,12 @@ class FaultTests(TestCase):
     async def test_a_storm_of_connections_is_weathered(self):
         await self.perform("storm")
 
+    async def test_large_messages_take_no_memory(self):
+        await self.perform("memory")
+
+    async def test_messages_that_are_kept_in_memory_are_found_out(self):
+        await self.perform("memory", control=True)
+
     async def test_a_message_that_makes_code_fail_harms_nobody_else(self):
         await self.perform("poison")
 
