@@ -320,18 +320,25 @@ def last(
             back < BACK and server.is_alive,
         )
         server.stop()
-        found, faults = ask(lambda: _read(server.data, ledger), folder / "log")
-        trace = (folder / "trace").read_text(errors="replace")
-        faults += flushed_again(trace.splitlines())
-        lost = ledger.acknowledged - found.keys()
-        results.expect(
-            f"{name}: acknowledged {len(ledger.acknowledged)}, lost {len(lost)},"
-            f" other faults {len(faults)}",
-            not lost and not faults,
-        )
-        results.faults += faults[:5]
+        _settle(results, name, folder, server, ledger)
     finally:
         server.kill()
+
+
+def _settle(
+    results: Results, name: str, folder: Path, server: Server, ledger: Ledger
+) -> None:
+    """Look for what was promised, and for flushes that were tried again."""
+    found, faults = ask(lambda: _read(server.data, ledger), folder / "log")
+    trace = (folder / "trace").read_text(errors="replace")
+    faults += flushed_again(trace.splitlines())
+    lost = ledger.acknowledged - found.keys()
+    results.expect(
+        f"{name}: acknowledged {len(ledger.acknowledged)}, lost {len(lost)},"
+        f" other faults {len(faults)}",
+        not lost and not faults,
+    )
+    results.faults += faults[:5]
 
 
 def _deliver(sender: Sender, ledger: Ledger, seconds: float) -> bool:
