@@ -26,7 +26,7 @@ straight from ``dataReceived``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ from ..logbook import Logbook
 from ..mail.envelope import Peer
 from .buffer import InputBuffer
 from .endings import Cut, Disconnected, Ending, InputBeforeTLS, LineTooLong
+from .suspension import INPUT, OUTPUT, Signal
 from .writing import close_at_once, writer_for
 
 if TYPE_CHECKING:
@@ -52,19 +53,8 @@ if TYPE_CHECKING:
 
 #: Output gathered beyond this many octets is written at once.
 FLUSH_AT = 65_536
-
-
-class _Signal:
-    """Awaited, suspends the conversation until the connection resumes it."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        yield self
-
-
-_INPUT = _Signal()
-_OUTPUT = _Signal()
+#: Seconds of silence that a server which stops bears from who is midway.
+LAST_PATIENCE = 10.0
 _FOREVER = float("inf")
 
 
@@ -107,6 +97,10 @@ class Connection(Protocol):
         """The last words to the peer, in the protocol's own terms."""
         raise NotImplementedError
 
+    def is_midway(self) -> bool:
+        """Whether something has begun that a server which stops waits for."""
+        return False
+
     def ended(self) -> None:
         """Called once when the conversation is over: free what it held."""
 
@@ -127,7 +121,7 @@ class Connection(Protocol):
         """
         if self._choked:
             await self.drain()
-        if self._stop is not None:
+        if self._stop is not None and not self._is_finishing:
             raise Cut(self._stop)
         while (line := self._input.take_line(limit)) is None:
             if len(self._input) > limit:
@@ -170,7 +164,7 @@ class Connection(Protocol):
     def wake(self) -> None:
         """Let :meth:`wait` return, now or when it is next awaited."""
         self._woken = True
-        if self._waiting is _INPUT and not self._running:
+        if self._waiting is INPUT and not self._running:
             self._resume()
 
     def expect(self, seconds: float) -> None:
@@ -191,7 +185,7 @@ class Connection(Protocol):
         self._flush()
         while self._choked:
             self.deadline = self._now() + self.factory.limits.write_stall
-            await _OUTPUT
+            await OUTPUT
             if self._lost:
                 raise Disconnected
 
@@ -276,7 +270,7 @@ class Connection(Protocol):
         if self._ended:
             return
         self._input.feed(data)
-        if self._waiting is _INPUT and not self._running:
+        if self._waiting is INPUT and not self._running:
             self._resume()
         elif len(self._input) >= self.factory.limits.read_ahead:
             self._pause_reading()
@@ -284,7 +278,7 @@ class Connection(Protocol):
     def readConnectionLost(self) -> None:
         """The peer sends no more, but may still read (IHalfCloseableProtocol)."""
         self._end_of_input = True
-        if self._waiting is _INPUT and not self._running:
+        if self._waiting is INPUT and not self._running:
             self._resume()
         elif self._conversation is None and not self._ended:
             self._conclude(None)
@@ -298,7 +292,7 @@ class Connection(Protocol):
             self.factory.forget(self)
         elif self._conversation is None:
             self._finish()
-        elif isinstance(self._waiting, _Signal) and not self._running:
+        elif isinstance(self._waiting, Signal) and not self._running:
             self._resume()
 
     def pauseProducing(self) -> None:
@@ -307,7 +301,7 @@ class Connection(Protocol):
 
     def resumeProducing(self) -> None:
         self._choked = False
-        if self._waiting is _OUTPUT and not self._running:
+        if self._waiting is OUTPUT and not self._running:
             self._resume()
 
     def stopProducing(self) -> None:
@@ -320,14 +314,14 @@ class Connection(Protocol):
         """Cut the connection when its time is over (called every second)."""
         if now < self.deadline:
             octets = self._stream_octets
-            if octets < 0 or self._waiting is not _INPUT:
+            if octets < 0 or self._waiting is not INPUT:
                 return
             limits = self.factory.limits
             late = now - self._stream_started - limits.record
             if late <= 0 or octets >= late * limits.minimum_rate:
                 return
             self.cut(Ending.SLOW)
-        elif self._ended or self._waiting is _OUTPUT or self._is_handshaking:
+        elif self._ended or self._waiting is OUTPUT or self._is_handshaking:
             # Nobody would read our last words.
             self.abort()
         else:
@@ -339,8 +333,11 @@ class Connection(Protocol):
             return
         self._stop = ending
         if self._is_finishing:
+            self._patience = LAST_PATIENCE
+            if self._waiting is INPUT and self._stream_octets < 0:
+                self._set_deadline()
             return
-        if self._waiting is _INPUT and not self._running:
+        if self._waiting is INPUT and not self._running:
             self._resume()
         elif self._conversation is None:
             self._conclude(ending)
@@ -348,7 +345,8 @@ class Connection(Protocol):
     @property
     def _is_finishing(self) -> bool:
         """Whether a server that stops still takes the message that is coming in."""
-        return self._stop is Ending.SHUTDOWN and self._stream_octets >= 0
+        is_stopping = self._stop is Ending.SHUTDOWN
+        return is_stopping and (self._stream_octets >= 0 or self.is_midway())
 
     def abort(self) -> None:
         """Drop the connection without a word."""
@@ -410,7 +408,7 @@ class Connection(Protocol):
         if not self._reading:
             self._resume_reading()
         self._set_deadline()
-        await _INPUT
+        await INPUT
         if self._stop is not None and not self._is_finishing:
             raise Cut(self._stop)
         if self._end_of_input and len(self._input) == before:

@@ -136,6 +136,10 @@ class SMTPConnection(Connection):
         """``421`` and why (RFC 5321, section 3.8)."""
         return _FAREWELLS[ending].wire
 
+    def is_midway(self) -> bool:
+        """A message was announced, and may be on its way."""
+        return self._conversation is not None and self.session.envelope is not None
+
     # What commands ask for: see mailhub.smtp.dialogue.Dialogue.
 
     @property

@@ -9,6 +9,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.errors import NoRouteYet, Refused
+from mailhub.net.connection import LAST_PATIENCE
 from mailhub.net.limits import Limits
 from mailhub.smtp.server import LMTPFactory, SMTPFactory
 
@@ -17,6 +18,7 @@ from .fixture import NOW, REMOTE, Avatar, Avatars, Server, begin
 LOGIN = b"AUTH PLAIN AGFubkBleGFtcGxlLm9yZwBzZWNyZXQ=\r\n"
 MAIL = b"MAIL FROM:<ann@example.com>\r\n"
 QUEUED = b"250 2.0.0 Ok: queued as ID1\r\n"
+STOPPING = b"421 4.3.2 Shutting down, try again later\r\n"
 
 
 class AvatarTests(SynchronousTestCase):
@@ -216,15 +218,43 @@ class EndingTests(SynchronousTestCase):
         busy.send(b".\r\n")
         idle = server.greeted()
         done = server.factory.shutdown()
-        stopping = b"421 4.3.2 Shutting down, try again later\r\n"
-        self.assertEqual(idle.received(), stopping)
+        self.assertEqual(idle.received(), STOPPING)
         self.assertEqual(busy.received(), b"")
         gate.callback(None)
-        self.assertEqual(busy.received(), QUEUED + stopping)
+        self.assertEqual(busy.received(), QUEUED + STOPPING)
         self.assertEqual(len(server.taken), 1)
         idle.close()
         busy.close()
         self.successResultOf(done)
+
+    def test_a_server_that_stops_takes_the_message_that_was_announced(self):
+        server = Server()
+        client = server.greeted()
+        for command in (b"MAIL FROM:<a@far.example>", b"RCPT TO:<bob@example.org>"):
+            client.send(command + b"\r\n")
+        client.received()
+        done = server.factory.shutdown()
+        self.assertEqual(client.received(), b"")
+        client.send(b"RCPT TO:<ann@example.org>\r\nDATA\r\n")
+        client.send(b"Subject: x\r\n\r\n")
+        client.received()
+        client.send(b".\r\n")
+        self.assertEqual(client.received(), QUEUED + STOPPING)
+        self.assertEqual(len(server.taken), 1)
+        client.close()
+        self.successResultOf(done)
+
+    def test_a_server_that_stops_waits_for_no_message_for_long(self):
+        server = Server()
+        client = server.greeted()
+        client.send(b"MAIL FROM:<a@far.example>\r\n")
+        client.received()
+        server.factory.shutdown()
+        client.wait(LAST_PATIENCE - 1)
+        self.assertEqual(client.received(), b"")
+        client.wait(2)
+        self.assertTrue(client.received().startswith(b"421 "))
+        self.assertTrue(client.closed)
 
     def test_one_client_too_many_is_told_so(self):
         server = Server(options={"limits": Limits(connections=1)})
