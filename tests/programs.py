@@ -18,6 +18,7 @@ PACKAGES = {
     "promtool": "prometheus",
     "strace": "strace",
     "swaks": "swaks",
+    "systemd-analyze": "systemd",
 }
 
 

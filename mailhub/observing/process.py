@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from contextlib import suppress
 
 #: Places in /proc/self/stat, after the name in parentheses: see proc_pid_stat(5).
@@ -25,10 +26,8 @@ def figures() -> dict[str, float]:
 def _from_proc() -> dict[str, float]:
     with open("/proc/self/stat", "rb") as file:
         fields = file.read().rpartition(b")")[2].split()
-    with open("/proc/stat", "rb") as file:
-        [booted] = (
-            int(line.split()[1]) for line in file if line.startswith(b"btime ")
-        )
+    # When the machine was started: others than ourselves may be hidden in /proc.
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     return {
         "process_virtual_memory_bytes": int(fields[_VIRTUAL]),
         "process_resident_memory_bytes": int(fields[_RESIDENT])

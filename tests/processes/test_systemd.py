@@ -17,6 +17,7 @@ from mailhub.config.settings import PORTS, profile_endpoints
 from mailhub.processes.notify import Notifier, Watchdog
 from mailhub.tap import Options
 
+from ..programs import require
 from .fleet import TWISTD, Fleets, until
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +162,15 @@ class UnitTests(SynchronousTestCase):
         options = line.split(" mailhub ")[1].split()
         self.assertEqual(options[0], "--config")
         self.assertIn("config", Options())
+
+    def test_systemd_finds_no_fault_and_little_exposure(self):
+        analyze = require("systemd-analyze")
+        unit = str(ROOT / "conf/systemd/mailhub.service")
+        done = subprocess.run(
+            [analyze, "security", "--offline=true", "--no-pager", "--threshold=20", unit],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stdout)
 
 
 class ActivationTests(Fleets):
