@@ -167,7 +167,8 @@ class UnitTests(SynchronousTestCase):
         analyze = require("systemd-analyze")
         unit = str(ROOT / "conf/systemd/mailhub.service")
         done = subprocess.run(
-            [analyze, "security", "--offline=true", "--no-pager", "--threshold=20", unit],
+            [analyze, "security", "--offline=true", "--no-pager",
+             "--threshold=20", unit],
             capture_output=True, text=True,
         )  # fmt: skip
         self.assertEqual(done.returncode, 0, done.stdout)
