@@ -33,6 +33,8 @@ _FILE_NAMES = {b"content-disposition": "filename", b"content-type": "name"}
 #: Characters that are folded at a time.  Some fold to eighteen each (attack: a
 #: text of U+FDFA that fills the memory).
 WINDOW = 16 * 1024
+#: ASCII octets that are looked through in one go: no other thread runs meanwhile.
+STEP = 1024 * 1024
 #: Combining marks in a row that are put in order; a character that is none goes
 #: between this many and the next (UAX 15, section 13: Stream-Safe Text Format).
 #: Ordering takes the square of their number (attack: a hundred thousand accents).
@@ -102,7 +104,7 @@ class Needle:
     def in_octets(self, octets: bytes, charset: str) -> bool:
         """Whether *octets*, a text in *charset*, have it."""
         if octets.isascii() and _keeps_ascii(charset):
-            return self._octets is not None and self._octets in octets.lower()
+            return self._octets is not None and _has(octets, self._octets)
         return self.in_text(decode(octets, charset))
 
     def in_value(self, value: bytes) -> bool:
@@ -156,6 +158,17 @@ class Needle:
             return False
         _, parameters = parse_parameters(_unfolded(value))
         return any(map(self.in_text, decode_parameters(parameters).values()))
+
+
+def _has(octets: bytes, wanted: bytes) -> bool:
+    """Whether *octets* have what is *wanted*, which is in lower case."""
+    if len(octets) <= STEP:
+        return wanted in octets.lower()
+    step, length = STEP, len(octets)
+    return any(
+        wanted in octets[start : start + step + len(wanted)].lower()
+        for start in range(0, length, step)
+    )
 
 
 def _unfolded(octets: bytes) -> bytes:

@@ -14,6 +14,8 @@ from binascii import a2b_base64, a2b_qp
 MAX_PADDINGS = 1000
 #: Octets of an unfinished line that a decoder keeps at most.
 MAX_PENDING = 64 * 1024
+#: Octets that are decoded in one go: no other thread runs meanwhile.
+STEP = 1024 * 1024
 
 _NOT_BASE64 = bytes(set(range(256)) - set(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
@@ -112,4 +114,9 @@ def decoder_for(encoding: bytes) -> Decoder:
 def decode_transfer(data: bytes, encoding: bytes) -> bytes:
     """*data* decoded; as it is where *encoding* (lower case) is none we know."""
     decoder = decoder_for(encoding)
-    return decoder.feed(data) + decoder.finish()
+    if len(data) <= STEP:
+        return decoder.feed(data) + decoder.finish()
+    pieces = [
+        decoder.feed(data[start : start + STEP]) for start in range(0, len(data), STEP)
+    ]
+    return b"".join(pieces) + decoder.finish()

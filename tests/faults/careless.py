@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,16 @@ from mailhub.errors import LocalFault, StorageFull
 #: In the first octets of messages that some code cannot bear.
 POISON_FOR_CHECK = b"X-Poison: check"
 POISON_FOR_PARSER = b"X-Poison: parser"
+
+
+def without_threads() -> None:
+    """Large messages are looked into where everybody waits for it."""
+    from mailhub.store.sqlite import incoming
+
+    async def here(reactor: Any, pool: Any, work: Any, *arguments: Any) -> Any:
+        return work(*arguments)
+
+    incoming.deferToThreadPool = here  # type: ignore[assignment]
 
 
 def without_try_again() -> None:
@@ -80,6 +91,29 @@ def without_streams() -> None:
     spool.MEMORY_LIMIT = 1 << 40
 
 
+def with_probe() -> None:
+    """A timer of 10 ms that writes down how late it was, and who worked meanwhile."""
+    from mailhub.observing import lag
+
+    file = open("lag", "w", buffering=1 << 16)  # noqa: SIM115
+    lag.INTERVAL = 0.01
+    before = [0.0, 0.0, 0.0]
+
+    def look(probe: Any) -> None:
+        now = time.monotonic()
+        thread, process = time.thread_time(), time.process_time()
+        late = max(0.0, now - probe._due)
+        worked = f"{thread - before[0]:.4f} {process - before[1]:.4f}"
+        file.write(f"{now:.4f} {late:.4f} {worked}\n")
+        if now > before[2]:
+            before[2] = now + 0.2
+            file.flush()
+        before[:2] = thread, process
+        probe._wait()
+
+    lag.ReactorLag._look = look  # type: ignore[method-assign]
+
+
 def without_isolation() -> None:
     """A bug in a command ends the process, as an exception nobody expects may."""
     from mailhub.smtp.server import SMTPConnection
@@ -100,12 +134,13 @@ PRECAUTIONS: dict[str, Callable[[], None]] = {
     "moderation": without_moderation,
     "new-descriptor": without_new_descriptor,
     "streams": without_streams,
+    "threads": without_threads,
     "try-again": without_try_again,
 }
 
 
-#: What makes the server fail, beside what it does without.
-POISONS = {"poison": with_poison}
+#: What makes the server fail, or tells how it does, beside what it does without.
+POISONS = {"poison": with_poison, "probe": with_probe}
 
 
 if __name__ == "__main__":

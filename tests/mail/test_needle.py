@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailhub.mail import needle as needle_module
 from mailhub.mail.needle import MAX_MARKS, WINDOW, Needle, fold
 from mailhub.mail.query import Body
 
@@ -72,3 +73,12 @@ class FoldingTests(MatchingCase):
         self.assertEqual(fold(fold(text)), fold(text))
 
 
+class StepTests(MatchingCase):
+    """Large texts are looked through in steps, and nothing lies between two."""
+
+    def test_what_lies_across_two_steps_is_found(self) -> None:
+        self.patch(needle_module, "STEP", 8)
+        for at in range(40):
+            hay = b"." * at + b"Word" + b"." * 40
+            self.assertTrue(Needle("wORD").in_octets(hay, "utf-8"), at)
+            self.assertFalse(Needle("wordy").in_octets(hay, "utf-8"), at)

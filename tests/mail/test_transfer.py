@@ -112,6 +112,17 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(len(decode_transfer(data, b"base64")), len(data) // 4 * 3)
         self.assertEqual(decode_transfer(data, b"quoted-printable"), data)
 
+    def test_what_is_decoded_in_steps_is_what_it_is_at_once(self) -> None:
+        samples = b"w7zDvA==QUJD" * 9, b"=C3=BC =\r\nx= \r\ny" * 9, b"plain\r\n" * 9
+        whole = [
+            [decode_transfer(data, each) for each in ENCODINGS] for data in samples
+        ]
+        for step in range(1, 9):
+            self.patch(transfer, "STEP", step)
+            for data, expected in zip(samples, whole, strict=True):
+                found = [decode_transfer(data, each) for each in ENCODINGS]
+                self.assertEqual(found, expected, step)
+
     def test_much_of_anything(self) -> None:
         size = 2 * 1024 * 1024
         for piece in (

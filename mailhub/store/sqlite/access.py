@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from ...errors import LocalFault, StorageFull
@@ -37,6 +38,9 @@ T = TypeVar("T")
 #: Threads that make large bodies durable.  They mostly wait for the disk, which
 #: does several flushes at a time better than one after the other.
 FILE_THREADS = 4
+#: Threads that look through large messages, so that nobody else has to wait.  More
+#: would not be faster, and each holds all of a message and its decoded text.
+SEARCH_THREADS = 1
 
 #: Milliseconds that a read may wait.  Readers wait for no writer here, but for a
 #: moment when another process recovers the database.
@@ -57,6 +61,15 @@ class Access:
     """An open store: one connection to read on the reactor, the writer, the feed.
 
     :param path: the data directory.
+def _start_pool(opened: ExitStack, threads: int, name: str) -> ThreadPool:
+    """Threads that are made when they are needed, until *opened* closes."""
+    pool = ThreadPool(0, threads, name=name)
+    pool.threadFactory = _DaemonThread
+    pool.start()
+    opened.callback(pool.stop)
+    return pool
+
+
     :param reactor: provides ``IReactorThreads``, ``IReactorTime``,
         ``IReactorFDSet``.
     :param now: seconds since the epoch.
@@ -102,10 +115,8 @@ class Access:
         opened.callback(listener.close)
         announcer = Announcer(workplace.run, listener.name)
         opened.callback(announcer.close)
-        pool = ThreadPool(0, FILE_THREADS, name="mailhub store files")
-        pool.threadFactory = _DaemonThread
-        pool.start()
-        opened.callback(pool.stop)
+        pool = _start_pool(opened, FILE_THREADS, "mailhub store files")
+        self._searchers = _start_pool(opened, SEARCH_THREADS, "mailhub store searches")
         self.intake = Intake(
             self.files, workplace.temporary, reactor=reactor, pool=pool
         )
@@ -159,6 +170,12 @@ class Access:
 
         :raises LocalFault: it cannot be read now.
         """
+    def aside(self, work: Callable[[], T]) -> Awaitable[T]:
+        """Do in a thread what would keep everybody waiting, and needs no database."""
+        return cast(
+            Awaitable[T], deferToThreadPool(self.reactor, self._searchers, work)
+        )
+
         if self._closed:
             raise LocalFault("the store is closed")
         try:

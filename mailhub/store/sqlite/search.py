@@ -1,7 +1,9 @@
 """Search: what is cheap to know first, then texts of what is left.
 
 It runs on the reactor in slices of :data:`SLICE` seconds, so that a search of a
-large mailbox holds up nobody; a session that ends cancels it.
+large mailbox holds up nobody; a session that ends cancels it.  What is large is looked
+through in a thread: decoding a single message may take a quarter of a second (attack:
+megabytes of base64, a hundred thousand encoded words).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, cast
 
 from twisted.internet.task import deferLater
@@ -27,6 +29,10 @@ from .schema import storage_faults
 
 #: Seconds after which others get their turn.
 SLICE = 0.005
+
+#: Octets of a message or of a header from which on a thread is worth its while: up to
+#: there it is a millisecond's work.
+LARGE = 65_536
 
 #: Messages to read at a time: about a millisecond's work, with their headers.
 _PAGE = 500
@@ -143,10 +149,10 @@ async def search(access: Access, key: Key, query: Query) -> list[int]:
         left = _filter(message, rows, cheap)
         if left and (headers or contents) and not at_once:
             left = _with_headers(access, left)
-        left = _filter(message, left, headers)
+        left = await _filter_headers(access, message, left, headers)
         for row in left if contents else ():
             message.row = row
-            if _content_matches(access, message, contents):
+            if await _content_matches(access, message, contents):
                 found.append(row[0])
             await pace.rest()
         if not contents:
@@ -217,6 +223,21 @@ def _filter(message: Candidate, rows: list[Row], stages: Sequence[Stage]) -> lis
     return rows
 
 
+async def _filter_headers(
+    access: Access, message: Candidate, rows: list[Row], stages: Sequence[Stage]
+) -> list[Row]:
+    """:func:`_filter` for stages that look into headers."""
+    if not stages or all(len(row[6]) < LARGE for row in rows):
+        return _filter(message, rows, stages)
+    left = []
+    for row in rows:
+        if len(row[6]) < LARGE:
+            left += _filter(message, [row], stages)
+        else:
+            left += await access.aside(partial(_filter, message, [row], stages))
+    return left
+
+
 def _with_headers(access: Access, rows: list[Row]) -> list[Row]:
     with access.reading() as connection:
         found = dict(
@@ -230,7 +251,7 @@ def _with_headers(access: Access, rows: list[Row]) -> list[Row]:
     return [(*row[:6], found[row[4]]) for row in rows if row[4] in found]
 
 
-def _content_matches(
+async def _content_matches(
     access: Access, message: Candidate, stages: Sequence[Stage]
 ) -> bool:
     with access.reading() as connection:
@@ -243,14 +264,20 @@ def _content_matches(
     if not rows:
         return False
     [(parts, prefix, digest, size, data)] = rows
-    message.parts = load(parts)
-    if data is not None:
-        message.content = prefix + data
-        return all(stage.match(message) for stage in stages)
-    try:
+
+    def matches() -> bool:
+        message.parts = load(parts)
+        if data is not None:
+            message.content = prefix + data
+            return all(stage.match(message) for stage in stages)
         with storage_faults(), open(access.files.path(digest), "rb") as file:
             message.content = cast(Octets, Joined(prefix, file.fileno(), size))
             return all(stage.match(message) for stage in stages)
+
+    if len(prefix) + size < LARGE:
+        return matches()
+    try:
+        return await access.aside(matches)
     except LocalFault as fault:
         if isinstance(fault.__cause__, FileNotFoundError):
             return False  # Removed meanwhile.
