@@ -161,6 +161,21 @@ class FetchPlan:
             return self
         return plan_of((*self.items, Attribute.FLAGS), sets_seen=self.sets_seen)
 
+    @property
+    def header_items(self) -> int:
+        """How many sections have to be put together from headers."""
+        return sum(map(_makes_header, self.items))
+
+    def divided(self) -> list[FetchPlan]:
+        """A plan for each item: what is told of a message may come in any number of
+        answers (RFC 3501, section 7.4.2).
+        """
+        with_uid = (Attribute.UID,) if Attribute.UID in self.items else ()
+        return [
+            plan_of((*with_uid, item), sets_seen=self.sets_seen)
+            for item in self.items if item is not Attribute.UID
+        ]  # fmt: skip
+
     # Metadata, many messages at once.
 
     def render(

@@ -116,6 +116,7 @@ FETCHES = (
     "BODY.PEEK[HEADER.FIELDS (" + " ".join(f"X-{n}" for n in range(200)) + ")]",
     "BODY.PEEK[HEADER.FIELDS.NOT (" + " ".join(f"X-{n}" for n in range(200)) + ")]",
     "(" + " ".join(["BODY.PEEK[HEADER]"] * 20) + ")", "BODY.PEEK[TEXT]",
+    "(" + " ".join(f"BODY.PEEK[HEADER.FIELDS (A{n})]" for n in range(10)) + ")",
     "BODY.PEEK[1]", "BODY.PEEK[" + ".".join(["1"] * 90) + "]",
     "(" + " ".join(f"BODY.PEEK[{n}.MIME]" for n in range(1, 200)) + ")",
     "(" + " ".join(["BODY.PEEK[]<0.100>"] * 100) + ")",

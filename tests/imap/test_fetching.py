@@ -202,6 +202,24 @@ class StreamTests(SynchronousTestCase):
         self.assertTrue(broken.closed)
         self.assertEqual(len(self.flushLoggedErrors(LocalFault)), 1)
 
+    def test_sections_of_a_large_header_are_answered_one_by_one(self):
+        """Attack: many lists of fields, each sought among a million."""
+        for octets, answers in ((-1, 1), (0, 1), (1, 4)):
+            filler = b"X-Filler: %b\r\n" % (b"x" * 900)
+            header = b"Subject: s\r\nFrom: f@x\r\n" + filler * 250
+            missing = fetching.LARGE_HEADER + octets - len(header) - len("X: \r\n\r\n")
+            message = header + b"X: %b\r\n\r\nbody\r\n" % (b"y" * missing)
+            client = Server().selected()
+            client.append(message)
+            received = client.ok(
+                b"UID FETCH 1 (FLAGS BODY[HEADER.FIELDS (SUBJECT)] BODY[TEXT]"
+                b" BODY[HEADER.FIELDS (FROM)])"
+            )
+            self.assertEqual(received.count(b" FETCH (UID 1 "), answers, octets)
+            for text in (b"Subject: s\r\n\r\n", b"From: f@x\r\n\r\n", b"body\r\n"):
+                self.assertIn(text, received)
+            self.assertIn(b"\\Seen", received)
+
     def test_one_message_that_cannot_be_told_of_keeps_no_other_back(self):
         """Attack: a message that makes the server fail each time it is looked at."""
         size = fetching.CONTENT_SLICE + 3

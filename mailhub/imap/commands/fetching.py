@@ -29,6 +29,9 @@ OCTETS_SLICE = 4 * 1024 * 1024
 #: The same for trees of parts, which cost more time for each octet: a thousandth of
 #: a second for four thousand octets of tiny parts.
 PARTS_SLICE = 512 * 1024
+#: Octets of a header from which on its sections are answered one by one (attack: ten
+#: lists of fields of a header with a million of them).
+LARGE_HEADER = 256 * 1024
 #: Octets of a message read and sent at once (see ``IContent.read``).
 CHUNK = 256 * 1024
 
@@ -98,6 +101,7 @@ async def _octets_at_once(talk: Conversation, plan: FetchPlan, places: Places) -
     if len(places) < 2 or _LIGHT.issuperset(plan.columns):
         return 0
     octets = PARTS_SLICE if Column.PARTS in plan.columns else OCTETS_SLICE
+    octets //= max(1, plan.header_items)
     status = await talk.session.mailbox.status()
     return octets if status.size > octets else 0
 
@@ -137,6 +141,11 @@ async def _fetch_slice(
     try:
         if plan.columns:
             rows, places = await _rows(talk, plan, places, outcome)
+        if plan.header_items > 1 and _has_large_header(plan, rows):
+            for each in plan.divided():
+                await _fetch_slice(talk, each, places, outcome)
+                await talk.breathe()
+            return
         if plan.reads_content:
             await _send_messages(talk, plan, places, rows, outcome)
         else:
@@ -155,6 +164,15 @@ async def _fetch_slice(
             # Also those that were not sent, as the connection is lost.
             for row in rows:
                 _content(plan, row).close()
+
+
+def _has_large_header(plan: FetchPlan, rows: list[Row]) -> bool:
+    """Whether there is one message, with a header that many sections take long of."""
+    if len(rows) != 1 or Column.HEADER not in plan.columns:
+        return False
+    [row] = rows
+    header = cast(bytes, row[1 + plan.columns.index(Column.HEADER)])
+    return len(header) > LARGE_HEADER
 
 
 async def _rows(
