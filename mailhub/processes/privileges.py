@@ -9,6 +9,7 @@ import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from shlex import quote
 
 from ..config.faults import ConfigError
 from ..config.settings import PORTS, Config
@@ -29,12 +30,13 @@ def drop(config: Config) -> None:
     Without root's rights nothing has to be given up but what came instead of them,
     such as the right to bind low ports.
 
-    :raises ConfigError: there is no such user or group.
+    :raises ConfigError: there is no such user or group, or the data folder is
+        somebody else's.
     :raises OSError: the data folder cannot be made.
     """
     if os.geteuid() == 0 and config.server.user:
         user, group = _user_of(config), _group_of(config)
-        _make_folder(config.server.data, user.pw_uid, group)
+        _make_folder(config, user, group)
         for path in _made_as_root(config):
             _give(path, user.pw_uid, group)
         os.initgroups(user.pw_name, group)
@@ -79,19 +81,24 @@ def _group_of(config: Config) -> int:
         raise ConfigError([config.fault("server", "group", text)]) from None
 
 
-def _make_folder(path: str, user: int, group: int) -> None:
+def _make_folder(config: Config, user: pwd.struct_passwd, group: int) -> None:
     """Make the data folder where it is missing, and give it to its user.
 
     What lies in a folder that was there before is its user's business: the rights of
     root are not lent to whoever could put a link there.
     """
+    path = config.server.data
     parent = os.path.dirname(path) or "."
     _make_way(parent)
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
-        return
-    os.chown(path, user, group)
+        if os.stat(path).st_uid == user.pw_uid:
+            return
+        name = user.pw_name
+        text = f"{path} is not {name}'s; run: chown -R {name} {quote(path)}"
+        raise ConfigError([config.fault("server", "data", text)]) from None
+    os.chown(path, user.pw_uid, group)
     sync_directory(parent)
 
 

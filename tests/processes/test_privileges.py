@@ -123,6 +123,14 @@ class PrivilegeTests(Fleets):
         else:
             fleet.ready()
 
+    def test_a_folder_of_somebody_else_is_told(self):
+        os.mkdir(f"{self.folder}/own")
+        os.chown(f"{self.folder}/own", os.geteuid(), -1)
+        self.patch(os, "geteuid", lambda: 0)
+        config = Config(server=Server(user="nobody", data=f"{self.folder}/own"))
+        error = self.assertRaises(ConfigError, privileges.drop, config)
+        self.assertIn(f"run: chown -R nobody {self.folder}/own", str(error))
+
     def test_a_group_that_does_not_exist_is_told(self):
         config = Config(server=Server(user="nobody", group="no-such-group"))
         self.patch(os, "geteuid", lambda: 0)
