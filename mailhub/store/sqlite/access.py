@@ -57,10 +57,6 @@ class _DaemonThread(Thread):
         super().__init__(*arguments, **options, daemon=True)
 
 
-class Access:
-    """An open store: one connection to read on the reactor, the writer, the feed.
-
-    :param path: the data directory.
 def _start_pool(opened: ExitStack, threads: int, name: str) -> ThreadPool:
     """Threads that are made when they are needed, until *opened* closes."""
     pool = ThreadPool(0, threads, name=name)
@@ -70,6 +66,10 @@ def _start_pool(opened: ExitStack, threads: int, name: str) -> ThreadPool:
     return pool
 
 
+class Access:
+    """An open store: one connection to read on the reactor, the writer, the feed.
+
+    :param path: the data directory.
     :param reactor: provides ``IReactorThreads``, ``IReactorTime``,
         ``IReactorFDSet``.
     :param now: seconds since the epoch.
@@ -165,17 +165,17 @@ def _start_pool(opened: ExitStack, threads: int, name: str) -> ThreadPool:
             work = self.change(lambda change: purge.doom_files(change, digests))
             work.addErrback(lambda _: None)
 
-    def directory_version(self) -> int:
-        """Another number whenever a domain, an account or an alias has changed.
-
-        :raises LocalFault: it cannot be read now.
-        """
     def aside(self, work: Callable[[], T]) -> Awaitable[T]:
         """Do in a thread what would keep everybody waiting, and needs no database."""
         return cast(
             Awaitable[T], deferToThreadPool(self.reactor, self._searchers, work)
         )
 
+    def directory_version(self) -> int:
+        """Another number whenever a domain, an account or an alias has changed.
+
+        :raises LocalFault: it cannot be read now.
+        """
         if self._closed:
             raise LocalFault("the store is closed")
         try:
