@@ -238,7 +238,8 @@ def _judge(
     for look, name in worst[:WORST]:
         tell(
             f"{look.late * 1000:7.1f} ms late; the thread worked"
-            f" {look.thread * 1000:6.1f}, the process {look.process * 1000:6.1f}: {name}"
+            f" {look.thread * 1000:6.1f}, the process {look.process * 1000:6.1f}:"
+            f" {name}"
         )
     results.expect(
         f"{len(during)} looks during {len(probe.phases)} inputs: p99"
