@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Barrier, BrokenBarrierError, Event, Thread
 
 from .program import Results, perform
 from .server import Server
@@ -40,6 +40,8 @@ SENDERS, FETCHERS, SIZE = 50, 100, 25 * MIB
 HUNGRY = 16
 #: Seconds that slow readers hold on, octets that they read at a time, and pauses.
 SECONDS, SIP, PAUSE = 20.0, 16_384, 0.5
+#: Seconds that a client waits for the others.
+_PATIENCE = 60.0
 _GROUPS = (
     # Version 1 of control groups, and version 2: where, and what caps and tells.
     ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
@@ -128,13 +130,27 @@ def big_message(number: int, size: int) -> bytes:
 
 
 def _send_all(server: Server, notes: Notes, number: int, size: int) -> int:
-    """So many clients at once.  -> messages that were taken"""
+    """So many clients at once.  -> messages that were taken
+
+    Nobody ends a message before all others have sent theirs, so that the server has
+    them all at the same time.
+    """
     taken = []
+    meeting = Barrier(number)
+
+    def meet() -> None:
+        with suppress(BrokenBarrierError):
+            meeting.wait(_PATIENCE)
 
     def send(which: int) -> None:
         sender = Sender(server.ports.smtp, notes)
         message = big_message(which, size)
-        taken.append(sender.send("s@example.net", USERS[0], message, which % 2 == 0))
+        told = which % 2 == 0
+        was_taken = sender.send("s@example.net", USERS[0], message, told, meet)
+        if not was_taken:
+            # The others need not wait for one that was refused.
+            meeting.abort()
+        taken.append(was_taken)
         sender.close()
 
     threads = [Thread(target=send, args=(which,)) for which in range(number)]

@@ -37,24 +37,15 @@ class FaultTests(TestCase):
 
     timeout = 120
 
-    async def perform(
-        self, name: str, *, control: bool = False, tries: int = 1
-    ) -> None:
-        """Run a program, and expect what it has to end with.
-
-        :param tries: how often a control may be run, where what it waits for needs
-            clients to meet.
-        """
+    async def perform(self, name: str, *, control: bool = False) -> None:
+        """Run a program, and expect what it has to end with."""
         program = _BY_NAME[name]
         arguments = program.control if control else program.short
-        for _ in range(tries):
-            done = await deferToThread(
-                subprocess.run,
-                [sys.executable, "-m", f"tests.faults.{program.module}", *arguments],
-                cwd=ROOT, capture_output=True, text=True,
-            )  # fmt: skip
-            if done.returncode == int(control):
-                break
+        done = await deferToThread(
+            subprocess.run,
+            [sys.executable, "-m", f"tests.faults.{program.module}", *arguments],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
         story = done.stdout + done.stderr
         self.assertEqual(done.returncode, int(control), story)
         self.assertIn("BROKEN" if control else "held", story)
@@ -91,7 +82,7 @@ class FaultTests(TestCase):
         await self.perform("memory")
 
     async def test_messages_that_are_kept_in_memory_are_found_out(self):
-        await self.perform("memory", control=True, tries=6)
+        await self.perform("memory", control=True)
 
     async def test_a_message_that_makes_code_fail_harms_nobody_else(self):
         await self.perform("poison")

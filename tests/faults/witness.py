@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
 
@@ -75,13 +75,23 @@ class Sender:
         self._notes = notes
         self._wire: Wire | None = None
 
-    def send(self, sender: str, recipient: str, data: bytes, size: bool = True) -> bool:
+    def send(
+        self,
+        sender: str,
+        recipient: str,
+        data: bytes,
+        size: bool = True,
+        before_end: Callable[[], object] | None = None,
+    ) -> bool:
         """One transaction.  -> whether the message was taken
 
         :param size: tell it before (RFC 1870).
+        :param before_end: called when all of the message but its end has been sent.
         """
         try:
-            return self._send(sender, recipient, data, size)
+            if not self._begin(sender, recipient, data, size):
+                return False
+            return self._send_data(data, before_end)
         except Gone as gone:
             if not str(gone):
                 self._notes.cut("SMTP")
@@ -90,7 +100,8 @@ class Sender:
         self.close()
         return False
 
-    def _send(self, sender: str, recipient: str, data: bytes, size: bool) -> bool:
+    def _begin(self, sender: str, recipient: str, data: bytes, size: bool) -> bool:
+        """-> whether the message may be sent"""
         if self._wire is None:
             self._wire = Wire(self._port)
             self._reply()
@@ -105,7 +116,16 @@ class Sender:
                 if command[:4] != b"MAIL":
                     self.ask(b"RSET")
                 return False
-        self._wire.send(data.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        return True
+
+    def _send_data(self, data: bytes, before_end: Callable[[], object] | None) -> bool:
+        assert self._wire is not None
+        stuffed = data.replace(b"\r\n.", b"\r\n..")
+        if before_end is not None:
+            self._wire.send(stuffed)
+            before_end()
+            stuffed = b""
+        self._wire.send(stuffed + b".\r\n")
         return self._reply().startswith(b"250")
 
     def ask(self, command: bytes) -> bytes:
