@@ -327,6 +327,26 @@ class IMailbox(Interface):
         """
 
 
+class IOutlinedMailbox(Interface):
+    """What an ``IMailbox`` may provide besides: it need not be read as a whole.
+
+    Opening a mailbox that provides it costs the same however large it is.
+    """
+
+    def outline():
+        """*async* -> :class:`mailhub.mail.mailbox.Outline`.
+
+        :raises mailhub.errors.NoSuchMailbox: it has been deleted.
+        """
+
+    def flags_between(first, last):
+        """*async* -> ``(Flags, list[tuple[int, Flags]])``: the flags that messages
+        with UIDs from *first* to *last* have, but for those in the list.
+
+        :raises mailhub.errors.NoSuchMailbox: it has been deleted.
+        """
+
+
 class ISubmission(Interface):
     """The avatar of SMTP and LMTP: what becomes of mail.
 

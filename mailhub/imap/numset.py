@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import SyntaxFault
+
+if TYPE_CHECKING:
+    from .uids import Uids
 
 #: Message numbers and UIDs are of 32 bits (RFC 3501, section 2.3.1).
 MAX_NUMBER = 2**32 - 1
@@ -83,29 +86,18 @@ class NumberSet:
         """As message sequence numbers: 0-based positions in a view of *count*."""
         return [range(first - 1, last) for first, last in self.within(count)]
 
-    def uid_positions(self, uids: Sequence[int]) -> list[range]:
+    def uid_positions(self, uids: Uids) -> list[range]:
         """As UIDs: 0-based positions of those that are in the view *uids*.
 
-        *uids* ascend.  UIDs that do not exist are no error (RFC 3501, section
-        6.4.8).
+        UIDs that do not exist are no error (RFC 3501, section 6.4.8).
         """
         if not uids:
             return []
         found = []
-        start = 0
         for first, last in self.within(uids[-1]):
-            start = bisect_left(uids, first, start)
-            stop = bisect_right(uids, last, start)
-            if start < stop:
-                found.append(range(start, stop))
-            start = stop
-        return found
-
-    def to_uids(self, uids: Sequence[int]) -> list[int]:
-        """As message sequence numbers: the UIDs they have in the view *uids*."""
-        found: list[int] = []
-        for positions in self.positions(len(uids)):
-            found += uids[positions.start : positions.stop]
+            positions = range(uids.below(first), uids.below(last + 1))
+            if positions:
+                found.append(positions)
         return found
 
 

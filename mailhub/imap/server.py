@@ -20,7 +20,7 @@ from ..auth.sasl import (
     mechanisms,
 )
 from ..errors import AuthenticationFailed, MailError, NoSuchMailbox, SyntaxFault
-from ..interfaces import IMailAccount
+from ..interfaces import IMailAccount, IOutlinedMailbox
 from ..net.endings import BareNewline, Ending, InputBeforeTLS, LineTooLong
 from ..net.factory import ConnectionFactory
 from ..net.turns import TurnTaking
@@ -28,7 +28,16 @@ from . import responses
 from .commands.row import Command
 from .commands.table import UnknownCommand, capabilities, find
 from .reading import AFTER_LOGIN, BEFORE_LOGIN, Assembly, LiteralRefused, ReadingLimits
-from .session import LOGGED_IN, Account, Mailbox, OutOfStep, Session, Spool, State
+from .session import (
+    LOGGED_IN,
+    Account,
+    Mailbox,
+    OutlinedMailbox,
+    OutOfStep,
+    Session,
+    Spool,
+    State,
+)
 from .syntax import Scanner
 
 #: Commands answered BAD before the connection is cut, after the login one after the
@@ -309,6 +318,10 @@ class IMAPConnection(TurnTaking):
     def spool(self) -> Spool:
         """A place for a message that arrives."""
         return cast(Spool, self.factory.spool())
+
+    def outlined(self, mailbox: Mailbox) -> OutlinedMailbox | None:
+        """See :class:`mailhub.imap.session.Conversation`."""
+        return cast("OutlinedMailbox | None", IOutlinedMailbox(mailbox, None))
 
     def watch(self, mailbox: Mailbox) -> Callable[[], object]:
         """See :class:`mailhub.imap.session.Conversation`."""

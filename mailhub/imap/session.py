@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Flag, auto
-from typing import Protocol
+from typing import Protocol, cast
 
 from ..mail.flags import FlagChange, Flags
-from ..mail.mailbox import Changes, Column, Copied, MailboxInfo, MailboxStatus
+from ..mail.mailbox import (
+    Changes,
+    Column,
+    Copied,
+    MailboxInfo,
+    MailboxStatus,
+    Outline,
+)
 from ..mail.query import Query
-from .view import View
+from .view import Places, View
 
 
 class Content(Protocol):
@@ -56,6 +63,15 @@ class Mailbox(Protocol):
         self, uids: Sequence[int], deleted_only: bool = True
     ) -> Awaitable[list[int]]: ...
     def search(self, query: Query) -> Awaitable[list[int]]: ...
+
+
+class OutlinedMailbox(Mailbox, Protocol):
+    """The same of an ``IOutlinedMailbox``."""
+
+    def outline(self) -> Awaitable[Outline]: ...
+    def flags_between(
+        self, first: int, last: int
+    ) -> Awaitable[tuple[Flags, list[tuple[int, Flags]]]]: ...
 
 
 class Account(Protocol):
@@ -175,6 +191,18 @@ class Session:
         if self._mailbox is not None and self._mailbox.name == name:
             self.stale = True
 
+    async def know_flags(self, places: Places) -> None:
+        """Let the view know the flags of the messages at *places*.
+
+        :raises mailhub.errors.MailError: they cannot be read now.
+        """
+        view = self.view
+        for first, last in view.missing(places):
+            # Only an outline leaves flags to be learned.
+            mailbox = cast(OutlinedMailbox, self._mailbox)
+            usual, others = await mailbox.flags_between(first, last)
+            view.learn(first, last, usual, others)
+
     async def catch_up(self, *, expunges: bool) -> bytes:
         """The responses that tell the client what happened to its mailbox.
 
@@ -239,6 +267,9 @@ class Conversation(Protocol):
     async def log_in(self, username: bytes, password: bytes) -> None: ...
     async def authenticate(self, mechanism: bytes, initial: bytes | None) -> None: ...
     async def start_tls(self) -> None: ...
+
+    def outlined(self, mailbox: Mailbox) -> OutlinedMailbox | None:
+        """*mailbox*, if it can be opened without being read as a whole."""
 
     def watch(self, mailbox: Mailbox) -> Callable[[], object]:
         """Mark the session stale when *mailbox* changes; -> what ends that."""

@@ -7,20 +7,16 @@ this client was told of, and change only when it is told so (RFC 3501, section
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
-from ..mail.flags import DELETED, NO_FLAGS, SEEN, Flags
-from ..mail.mailbox import Changes, Entries
+from ..mail.flags import NO_FLAGS, SEEN, Flags
+from ..mail.mailbox import Changes, Entries, Outline
 from . import responses
-from .numset import NumberSet
+from .flagmap import FlagMap
+from .numset import NumberSet, ranges_of
 from .syntax import FLAG_TEXTS, RECENT
-
-#: Up to this many runs of expunged messages are cut out one by one; beyond it
-#: the lists are made anew, so that the cost stays linear.
-_FEW_RUNS = 16
+from .uids import Uids
 
 _FLAGS = b"* %d FETCH (FLAGS %b)\r\n"
 _UID_AND_FLAGS = b"* %d FETCH (UID %d FLAGS %b)\r\n"
@@ -39,6 +35,7 @@ class _WithRecent(dict[Flags, Flags]):
 
 
 _with_recent = _WithRecent()
+_NONE = Uids()
 
 #: 0-based places in a view, ascending: a ``range`` wherever they are one.
 Places = Sequence[int]
@@ -47,10 +44,15 @@ Places = Sequence[int]
 class View:
     """A mailbox as one client was told of it.
 
-    :ivar uids: of the messages, ascending; the place is the sequence number
-        less one.
-    :ivar flags: of the messages, in the same order; equal sets are shared.
-    :ivar recent: UIDs that carry ``\\Recent`` for this session, ascending.
+    Flags are learned when they are needed: before flags of messages are asked for,
+    what :meth:`missing` says has to be given to :meth:`learn`.
+
+    :param outline: all messages there are.
+    :ivar uids: of the messages; the index is the sequence number less one.
+    :ivar flags: of the messages, as far as they are known.
+    :ivar recent: UIDs that carry ``\\Recent`` for this session.
+    :ivar first_unseen: the UID of a message without ``\\Seen`` before which there is
+        none, when the mailbox was opened; ``None`` if that is not known.
     :ivar modseq: changes up to this one are in the view, or wait in *vanished*.
     :ivar vanished: UIDs that have gone without the client knowing yet.
     :ivar keywords: that the client was told of in FLAGS.
@@ -58,18 +60,31 @@ class View:
     """
 
     __slots__ = (
-        "flags", "keywords", "modseq", "read_only", "recent", "uids", "vanished",
+        "first_unseen", "flags", "keywords", "modseq", "read_only", "recent", "uids",
+        "vanished",
     )  # fmt: skip
 
-    def __init__(self, changes: Changes, *, read_only: bool) -> None:
-        """*changes* are all messages there are: the answer to modseq 0."""
-        self.uids: array[int] = array("I", changes.entries.uids)
-        self.flags: list[Flags] = list(changes.entries.flags)
-        self.recent: array[int] = array("I")
-        self.modseq = changes.modseq
+    def __init__(self, outline: Outline, *, read_only: bool) -> None:
+        self.uids = Uids(outline.ranges)
+        self.flags = FlagMap()
+        self.recent = _NONE
+        self.first_unseen = outline.first_unseen
+        self.modseq = outline.modseq
         self.vanished: list[int] = []
-        self.keywords = _keywords(self.flags)
+        self.keywords = outline.keywords
         self.read_only = read_only
+
+    @classmethod
+    def of_all(cls, changes: Changes, *, read_only: bool) -> View:
+        """*changes* are all messages there are: the answer to modseq 0."""
+        uids, flags = changes.entries.uids, changes.entries.flags
+        pairs = zip(uids, flags, strict=True)
+        unseen = next((uid for uid, now in pairs if SEEN not in now), None)
+        outline = Outline(changes.modseq, ranges_of(uids), unseen, _keywords(flags))
+        view = cls(outline, read_only=read_only)
+        view.flags = FlagMap(whole=True)
+        view.flags.take(uids, flags)
+        return view
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -80,14 +95,6 @@ class View:
     def last_uid(self) -> int:
         """The highest UID told of; 0 in an empty mailbox."""
         return self.uids[-1] if self.uids else 0
-
-    @property
-    def first_unseen(self) -> int | None:
-        """The sequence number of the first message without ``\\Seen``."""
-        for number, flags in enumerate(self.flags, 1):
-            if SEEN not in flags:
-                return number
-        return None
 
     def places(self, numbers: NumberSet, *, by_uid: bool) -> Places:
         """Where the messages are that *numbers* name.
@@ -111,35 +118,49 @@ class View:
         uids = self.uids
         if isinstance(places, range):
             return uids[places.start : places.stop]
-        return [uids[place] for place in places]
+        return uids.at(places)
+
+    def missing(self, places: Places) -> list[tuple[int, int]]:
+        """Which flags have to be learned for the messages at *places*.
+
+        -> inclusive ranges of UIDs; mostly one, or none
+        """
+        return self.flags.missing(self.uids_at(places)) if places else []
+
+    def learn(
+        self, first: int, last: int, usual: Flags, others: Iterable[tuple[int, Flags]]
+    ) -> None:
+        """What is missing in one such range: see :class:`FlagMap`."""
+        self.flags.learn(first, last, usual, others)
 
     def flags_at(self, places: Places) -> list[Flags]:
         """The flags of the messages at *places*, with ``\\Recent``."""
-        flags = self.flags
-        if isinstance(places, range):
-            found = flags[places.start : places.stop]
-        else:
-            found = [flags[place] for place in places]
-        if self.recent and found:
-            self._mark_recent(self.uids_at(places), found)
-        return found
+        if not places:
+            return []
+        uids = self.uids_at(places)
+        return self._marked(uids, self.flags.of(uids))
 
-    def _mark_recent(self, uids: Sequence[int], found: list[Flags]) -> None:
-        start = bisect_left(self.recent, uids[0])
-        stop = bisect_right(self.recent, uids[-1])
-        if start == stop:
-            return
-        recent = set(self.recent[start:stop])
-        for index, uid in enumerate(uids):
-            if uid in recent:
-                found[index] = _with_recent[found[index]]
-
-    def deleted(self) -> list[int]:
-        """The UIDs of the messages flagged ``\\Deleted``, ascending."""
+    def unseen_at(self, places: Places) -> list[int]:
+        """Those of *places* whose messages are not ``\\Seen``."""
+        if not places:
+            return []
+        flags = self.flags.of(self.uids_at(places))
         return [
-            uid
-            for uid, flags in zip(self.uids, self.flags, strict=True)
-            if DELETED in flags
+            place
+            for place, now in zip(places, flags, strict=True)
+            if SEEN not in now
+        ]
+
+    def _marked(self, uids: Sequence[int], flags: list[Flags]) -> list[Flags]:
+        """*flags* of the messages *uids*, with ``\\Recent`` where it belongs."""
+        start = self.recent.below(uids[0])
+        stop = self.recent.below(uids[-1] + 1)
+        if start == stop:
+            return flags
+        recent = set(self.recent[start:stop])
+        return [
+            _with_recent[now] if uid in recent else now
+            for uid, now in zip(uids, flags, strict=True)
         ]
 
     def numbers_of(self, uids: Iterable[int]) -> list[int]:
@@ -148,13 +169,7 @@ class View:
 
     def places_of(self, uids: Iterable[int]) -> list[int]:
         """The places of *uids*; those not in the view are left out."""
-        known = self.uids
-        count = len(known)
-        return [
-            place
-            for uid in uids
-            if (place := bisect_left(known, uid)) < count and known[place] == uid
-        ]
+        return self.uids.places_of(uids)
 
     def numbers_at(self, places: Places) -> Sequence[int]:
         """The sequence numbers of the messages at *places*."""
@@ -172,7 +187,9 @@ class View:
         """Messages from UID *first* on are recent for this session."""
         if self.recent:
             first = max(first, self.recent[-1] + 1)
-        self.recent.extend(self.uids[bisect_left(self.uids, first) :])
+        start = self.uids.below(first)
+        if start < len(self.uids):
+            self.recent = self.recent.joined(self.uids.ranges(start))
 
     def tell(
         self, changes: Changes, *, expunges: bool, recent_from: int | None = None
@@ -188,53 +205,33 @@ class View:
         self.vanished += changes.vanished
         entries = changes.entries
         new = bisect_right(entries.uids, self.last_uid)
-        changed = self.take_flags(entries, new)
-        uids = [self.uids[place] for place in changed]
+        changed = self.flags.take(entries.uids[:new], entries.flags)
         if new < len(entries.uids):
-            self.uids.extend(entries.uids[new:])
-            self.flags += entries.flags[new:]
+            arrived = entries.uids[new:]
+            self.uids = self.uids.joined(ranges_of(arrived))
+            self.flags.take(arrived, entries.flags[new:])
             if recent_from is not None:
                 self.claim_recent(recent_from)
         told = [self.tell_vanished()] if expunges else []
         if new < len(entries.uids):
             told.append(responses.exists(len(self.uids), len(self.recent)))
         told.append(self.tell_keywords(entries))
-        told.append(self.fetched_flags(self.places_of(uids), with_uid=True))
+        told.append(self._tell_flags(changed))
         return b"".join(told)
 
-    def take_flags(self, entries: Entries, stop: int | None = None) -> list[int]:
-        """Take in the flags of messages the client knows, up to index *stop*.
+    def _tell_flags(self, changed: Sequence[tuple[int, Flags]]) -> bytes:
+        """FETCH responses with new flags of messages, if the client knows these."""
+        places = self.places_of([uid for uid, _ in changed])
+        if not places:
+            return b""
+        now = dict(changed)
+        uids = self.uids_at(places)
+        flags = self._marked(uids, [now[uid] for uid in uids])
+        return self._fetched(places, uids, flags)
 
-        :returns: the places where that changed anything.
-        """
-        uids = entries.uids if stop is None else entries.uids[:stop]
-        if not uids:
-            return []
-        flags = self.flags
-        first = bisect_left(self.uids, uids[0])
-        found: Iterable[tuple[int, Flags]]
-        if self.uids[first : first + len(uids)] == uids:
-            found = enumerate(entries.flags[: len(uids)], first)
-        else:
-            found = self._found(uids, entries.flags)
-        changed = []
-        for place, now in found:
-            if flags[place] != now:
-                flags[place] = now
-                changed.append(place)
-        return changed
-
-    def _found(
-        self, uids: Sequence[int], flags: Sequence[Flags]
-    ) -> Iterator[tuple[int, Flags]]:
-        """The places of those of *uids* that are known, and their *flags*."""
-        known = self.uids
-        count = len(known)
-        place = 0
-        for uid, now in zip(uids, flags, strict=False):
-            place = bisect_left(known, uid, place)
-            if place < count and known[place] == uid:
-                yield place, now
+    def take_flags(self, entries: Entries) -> None:
+        """Take in flags that the client is told of otherwise, or knows."""
+        self.flags.take(entries.uids, entries.flags)
 
     def tell_keywords(self, entries: Entries) -> bytes:
         """FLAGS, if the client will see keywords that it does not know."""
@@ -246,46 +243,34 @@ class View:
 
     def fetched_flags(self, places: Places, *, with_uid: bool) -> bytes:
         """FETCH responses with the flags of the messages at *places*."""
-        if not places:
-            return b""
-        numbers = self.numbers_at(places)
-        texts = map(FLAG_TEXTS.__getitem__, self.flags_at(places))
+        flags = self.flags_at(places)
         if with_uid:
-            lines = zip(numbers, self.uids_at(places), texts, strict=True)
-            return b"".join(map(_UID_AND_FLAGS.__mod__, lines))
-        return b"".join(map(_FLAGS.__mod__, zip(numbers, texts, strict=True)))
+            return self._fetched(places, self.uids_at(places), flags)
+        lines = zip(
+            self.numbers_at(places), map(FLAG_TEXTS.__getitem__, flags), strict=True
+        )
+        return b"".join(map(_FLAGS.__mod__, lines))
+
+    def _fetched(
+        self, places: Places, uids: Sequence[int], flags: Iterable[Flags]
+    ) -> bytes:
+        texts = map(FLAG_TEXTS.__getitem__, flags)
+        lines = zip(self.numbers_at(places), uids, texts, strict=True)
+        return b"".join(map(_UID_AND_FLAGS.__mod__, lines))
 
     def tell_vanished(self) -> bytes:
         """EXPUNGE for each message that has gone, highest number first."""
         if not self.vanished:
             return b""
-        places = sorted(set(self.places_of(self.vanished)))
-        if self.recent:
-            gone = set(self.vanished)
-            self.recent = array("I", [u for u in self.recent if u not in gone])
+        gone = sorted(set(self.vanished))
         self.vanished = []
-        self._remove(places)
+        places = self.places_of(gone)
+        self.uids = self.uids.without(places)
+        if self.recent:
+            self.recent = self.recent.without(self.recent.places_of(gone))
         return b"".join(
             [b"* %d EXPUNGE\r\n" % (place + 1) for place in reversed(places)]
         )
-
-    def _remove(self, places: list[int]) -> None:
-        runs: list[tuple[int, int]] = []
-        for place in places:
-            if runs and runs[-1][1] == place:
-                runs[-1] = (runs[-1][0], place + 1)
-            else:
-                runs.append((place, place + 1))
-        if len(runs) <= _FEW_RUNS:
-            for start, stop in reversed(runs):
-                del self.uids[start:stop]
-                del self.flags[start:stop]
-            return
-        kept = bytearray(b"\1") * len(self.uids)
-        for place in places:
-            kept[place] = 0
-        self.uids = array("I", compress(self.uids, kept))
-        self.flags = list(compress(self.flags, kept))
 
 
 def _keywords(flags: Iterable[Flags]) -> Flags:

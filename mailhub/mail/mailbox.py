@@ -117,6 +117,24 @@ class Changes:
     vanished: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is in a mailbox, told without a look at each message.
+
+    :ivar modseq: the mailbox's highest; ask for changes from here.
+    :ivar ranges: the UIDs of all messages, as inclusive ranges; ascending, and
+        neither overlapping nor touching.
+    :ivar first_unseen: the UID of the first message without ``\\Seen``; ``None`` if
+        there is none, or it would take long to find.
+    :ivar keywords: all that messages carry, and maybe more.
+    """
+
+    modseq: int
+    ranges: tuple[tuple[int, int], ...]
+    first_unseen: int | None
+    keywords: Flags
+
+
 class Column(Enum):
     """What :meth:`IMailbox.fetch` can give of a message; the value's type."""
 

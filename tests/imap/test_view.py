@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.imap.numset import NumberSet
 from mailhub.imap.view import View
-from mailhub.mail.flags import DELETED, NO_FLAGS, SEEN, Flags
-from mailhub.mail.mailbox import Changes, Entries
+from mailhub.mail.flags import NO_FLAGS, SEEN, Flags
+from mailhub.mail.mailbox import Changes, Entries, Outline
 
 SEEN_ONLY: Flags = frozenset((SEEN,))
 
@@ -31,7 +31,8 @@ def changes(
 
 
 def view_of(*uids: int) -> View:
-    return View(changes(*((uid, NO_FLAGS) for uid in uids), modseq=1), read_only=False)
+    every = changes(*((uid, NO_FLAGS) for uid in uids), modseq=1)
+    return View.of_all(every, read_only=False)
 
 
 class Numbers(SynchronousTestCase):
@@ -64,9 +65,9 @@ class Numbers(SynchronousTestCase):
     def test_search_results_become_sequence_numbers(self) -> None:
         self.assertEqual(view_of(3, 5, 9).numbers_of([3, 9, 10]), [1, 3])
 
-    def test_the_first_unseen_message_is_told_by_its_number(self) -> None:
-        view = View(changes((3, SEEN_ONLY), (4, NO_FLAGS)), read_only=False)
-        self.assertEqual(view.first_unseen, 2)
+    def test_the_first_unseen_message_is_known(self) -> None:
+        view = View.of_all(changes((3, SEEN_ONLY), (4, NO_FLAGS)), read_only=False)
+        self.assertEqual(view.first_unseen, 4)
 
 
 class Telling(SynchronousTestCase):
@@ -135,7 +136,7 @@ class Telling(SynchronousTestCase):
         told = view.tell(changes(vanished=tuple(range(2, 101, 2))), expunges=True)
         self.assertEqual(told.count(b"EXPUNGE"), 50)
         self.assertEqual(list(view.uids), list(range(1, 100, 2)))
-        self.assertEqual(len(view.flags), 50)
+        self.assertEqual(view.flags_at(range(50)), [NO_FLAGS] * 50)
 
 
 class Recent(SynchronousTestCase):
@@ -173,14 +174,63 @@ class Recent(SynchronousTestCase):
 class Storing(SynchronousTestCase):
     """Flags that the session's own commands change."""
 
-    def test_only_places_that_changed_are_reported(self) -> None:
-        view = View(changes((3, SEEN_ONLY), (4, NO_FLAGS)), read_only=False)
-        changed = view.take_flags(entries((3, SEEN_ONLY), (4, SEEN_ONLY)))
-        self.assertEqual(changed, [1])
+    def test_they_are_those_that_the_client_sees(self) -> None:
+        view = View.of_all(changes((3, SEEN_ONLY), (4, NO_FLAGS)), read_only=False)
+        self.assertEqual(view.unseen_at(range(2)), [1])
+        view.take_flags(entries((3, SEEN_ONLY), (4, SEEN_ONLY)))
+        self.assertEqual(view.unseen_at(range(2)), [])
+        told = view.fetched_flags([1], with_uid=True)
+        self.assertEqual(told, b"* 2 FETCH (UID 4 FLAGS (\\Seen))\r\n")
 
-    def test_deleted_messages_are_found_by_their_flag(self) -> None:
-        view = View(changes((3, frozenset((DELETED,))), (4, NO_FLAGS)), read_only=False)
-        self.assertEqual(view.deleted(), [3])
+
+class Outlined(SynchronousTestCase):
+    """A view that knows its messages, and learns their flags when they matter."""
+
+    def setUp(self) -> None:
+        keywords = frozenset(("todo",))
+        outline = Outline(1, ((1, 300), (1000, 1000)), 7, keywords)
+        self.view = View(outline, read_only=False)
+
+    def learn(self, *others: tuple[int, Flags]) -> None:
+        for first, last in self.view.missing(range(len(self.view))):
+            among = [pair for pair in others if first <= pair[0] <= last]
+            self.view.learn(first, last, SEEN_ONLY, among)
+
+    def test_all_but_the_flags_is_known(self) -> None:
+        self.assertEqual(len(self.view), 301)
+        self.assertEqual(self.view.last_uid, 1000)
+        self.assertEqual(list(self.view.uids_at([0, 300])), [1, 1000])
+        self.assertEqual(self.view.first_unseen, 7)
+        self.assertEqual(self.view.keywords, frozenset(("todo",)))
+
+    def test_only_what_is_asked_for_has_to_be_learned(self) -> None:
+        self.assertEqual(self.view.missing(range(1)), [(0, 63)])
+        some = [0, 64, 299, 300]
+        self.assertEqual(self.view.missing(some), [(0, 127), (256, 319), (960, 1023)])
+        self.assertEqual(self.view.missing(()), [])
+        self.view.learn(0, 63, NO_FLAGS, ())
+        self.assertEqual(self.view.missing(range(1)), [])
+        self.assertEqual(self.view.missing(range(300)), [(64, 319)])
+
+    def test_what_was_learned_is_shown(self) -> None:
+        self.learn((2, NO_FLAGS), (1000, NO_FLAGS))
+        self.assertEqual(self.view.missing(range(301)), [])
+        self.assertEqual(
+            self.view.flags_at(range(301)),
+            [SEEN_ONLY, NO_FLAGS, *[SEEN_ONLY] * 298, NO_FLAGS],
+        )
+        some = [NO_FLAGS, SEEN_ONLY, NO_FLAGS]
+        self.assertEqual(self.view.flags_at([1, 2, 300]), some)
+
+    def test_news_of_a_message_never_looked_at_are_told_as_they_come(self) -> None:
+        told = self.view.tell(changes((300, SEEN_ONLY)), expunges=True)
+        self.assertEqual(told, b"* 300 FETCH (UID 300 FLAGS (\\Seen))\r\n")
+        self.assertEqual(self.view.missing([299]), [(256, 319)])
+
+    def test_new_messages_in_a_known_block_have_their_own_flags(self) -> None:
+        self.learn()
+        self.view.tell(changes((1001, NO_FLAGS)), expunges=True)
+        self.assertEqual(self.view.flags_at([300, 301]), [SEEN_ONLY, NO_FLAGS])
 
 
 class AgainstAModel(SynchronousTestCase):

@@ -23,7 +23,7 @@ from mailhub.mail.flags import SEEN, FlagChange
 from mailhub.mail.mailbox import INBOX, Column
 from mailhub.mail.query import And, Header, SentDate, Text, UidSet, When
 from mailhub.store.content import BytesContent, octets_of
-from mailhub.store.sqlite import fetching, flagbits, purge, schema, store
+from mailhub.store.sqlite import fetching, flagbits, outline, purge, schema, store
 from mailhub.store.sqlite.files import BlobFiles
 from mailhub.store.sqlite.store import SQLiteStore
 
@@ -171,6 +171,10 @@ async def _read(store: SQLiteStore) -> None:
     ):
         await inbox.search(query)
     await inbox.claim_recent()
+    for part in INBOX, "Sent":
+        opened = await account.open(part)
+        await opened.outline()
+        await opened.flags_between(1, 1000)
     target = (Target((await store.directory.find_account(ALICE)).account_id),)
     await gatherResults([
         Deferred.fromCoroutine(
@@ -195,6 +199,8 @@ class PlanTests(TestCase):
         )
         self.patch(fetching, "EAGER", 0)
         self.patch(store, "PROOF_SECONDS", -1.0)
+        self.patch(outline, "_FEW", -1000)
+        self.patch(outline, "_UNSEEN_WITHIN", 0)
         self.path = self.mktemp()
         opened = make_store(self.path)
         await opened.start()

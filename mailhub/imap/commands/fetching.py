@@ -192,6 +192,8 @@ async def _send_rows(
 ) -> None:
     """Answer for messages of which no octets are wanted."""
     view = talk.session.view
+    if plan.needs_flags or plan.sets_seen:
+        await talk.session.know_flags(places)
     if plan.sets_seen and await _set_seen(talk, places):
         plan = plan.with_flags()
     flags = view.flags_at(places) if plan.needs_flags else []
@@ -208,6 +210,8 @@ async def _send_messages(
 ) -> None:
     """Answer for messages of which octets are wanted, one after the other."""
     view = talk.session.view
+    if plan.needs_flags or plan.sets_seen:
+        await talk.session.know_flags(places)
     if plan.sets_seen and await _set_seen(talk, places):
         plan = plan.with_flags()
     flags = view.flags_at(places) if plan.needs_flags else []
@@ -227,7 +231,7 @@ async def _set_seen(talk: Conversation, places: Places) -> bool:
     """Flag the messages at *places* as seen.  -> whether one of them was not."""
     session = talk.session
     view = session.view
-    unseen = [place for place in places if SEEN not in view.flags[place]]
+    unseen = view.unseen_at(places)
     if not unseen or view.read_only:
         return False
     uids = view.uids_at(unseen)

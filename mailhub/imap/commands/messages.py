@@ -51,18 +51,21 @@ async def _store(
     places = view.places(numbers, by_uid=by_uid)
     if not places:
         return None
-    before = [view.flags[place] for place in places] if silent else []
-    changes = await session.mailbox.set_flags(view.uids_at(places), change, flags)
+    await session.know_flags(places)
+    uids = view.uids_at(places)
+    before = view.flags.of(uids) if silent else []
+    changes = await session.mailbox.set_flags(uids, change, flags)
     view.take_flags(changes.entries)
     told = places
     if silent:
         # Only what the client cannot work out for itself, because another session
         # has set flags in the meantime (section 6.4.6).
         expected = {old: change.apply(old, flags) for old in set(before)}
+        after = view.flags.of(uids)
         told = [
             place
-            for place, old in zip(places, before, strict=True)
-            if view.flags[place] != expected[old]
+            for place, old, now in zip(places, before, after, strict=True)
+            if now != expected[old]
         ]
     talk.send(view.tell_keywords(changes.entries))
     talk.send(view.fetched_flags(told, with_uid=by_uid))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ...errors import MailError, ReadOnlyMailbox
+from ...mail.flags import DELETED
 from ...mail.mailbox import MailboxStatus
+from ...mail.query import HasFlag
 from .. import responses
 from ..numset import NumberSet
 from ..session import Conversation, Mailbox, Session, State
@@ -40,7 +42,7 @@ async def _open(talk: Conversation, scanner: Scanner, *, read_only: bool) -> byt
     session.open(mailbox, talk.watch(mailbox))
     try:
         status = await mailbox.status()
-        view = await _view_of(mailbox)
+        view = await _view_of(talk, mailbox)
         session.select(view)
     finally:
         if session.state is not State.SELECTED:
@@ -49,11 +51,15 @@ async def _open(talk: Conversation, scanner: Scanner, *, read_only: bool) -> byt
     return responses.EXAMINED if view.read_only else responses.SELECTED
 
 
-async def _view_of(mailbox: Mailbox) -> View:
+async def _view_of(talk: Conversation, mailbox: Mailbox) -> View:
     # Claimed first: what arrives in between is recent here and maybe elsewhere,
     # which is better than nowhere.
     recent_from = await mailbox.claim_recent()
-    view = View(await mailbox.changes(0), read_only=mailbox.read_only)
+    outlined = talk.outlined(mailbox)
+    if outlined is None:
+        view = View.of_all(await mailbox.changes(0), read_only=mailbox.read_only)
+    else:
+        view = View(await outlined.outline(), read_only=mailbox.read_only)
     view.claim_recent(recent_from)
     return view
 
@@ -61,9 +67,9 @@ async def _view_of(mailbox: Mailbox) -> View:
 def _describe(talk: Conversation, view: View, status: MailboxStatus) -> None:
     talk.send(responses.flags(view.keywords))
     talk.send(responses.exists(len(view), len(view.recent)))
-    unseen = view.first_unseen
-    if unseen is not None:
-        talk.send(responses.unseen(unseen))
+    if view.first_unseen is not None:
+        for number in view.numbers_of([view.first_unseen]):
+            talk.send(responses.unseen(number))
     talk.send(responses.permanent_flags(view.keywords, read_only=view.read_only))
     talk.send(responses.uid_facts(status, view.last_uid))
 
@@ -121,18 +127,20 @@ async def uid_expunge(talk: Conversation, scanner: Scanner) -> None:
 async def _expunge(session: Session, numbers: NumberSet | None = None) -> bytes:
     """Expunge what is flagged ``\\Deleted``, of the UIDs *numbers* if given.
 
-    The view catches up first, so that flags which another session has just set
-    count.  -> what that tells; the command's own updates tell what has gone.
+    The view catches up first, and whatever it knows by then goes if it is flagged so:
+    also by another session, just now.  -> what that tells; the command's own updates
+    tell what has gone.
     """
     view = session.view
     if view.read_only:
         raise ReadOnlyMailbox("EXPUNGE of a mailbox opened for reading")
     session.stale = True
     told = await session.catch_up(expunges=True)
-    deleted = view.deleted()
+    places = view.places_of(await session.mailbox.search(HasFlag(DELETED)))
     if numbers is not None:
-        named = set(view.uids_at(view.places(numbers, by_uid=True)))
-        deleted = [uid for uid in deleted if uid in named]
-    if deleted:
+        named = set(view.places(numbers, by_uid=True))
+        places = [place for place in places if place in named]
+    if places:
+        deleted = view.uids_at(places)
         view.vanished += await session.mailbox.expunge(deleted)
     return told

@@ -47,6 +47,10 @@ SEARCH_THREADS = 1
 _READ_PATIENCE = 250
 
 
+#: KiB of the database that are kept in memory for reading: so much holds the upper
+#: levels of the trees of a million messages.
+_READ_CACHE_KIB = 8 * 1024
+
 _DIRECTORY_VERSION = "select value from setting where name = 'directory'"
 
 
@@ -110,6 +114,7 @@ class Access:
         self._connection = schema.connect(workplace.database, create=True)
         opened.callback(self._connection.close)
         self._connection.execute(f"pragma busy_timeout={_READ_PATIENCE}")
+        self._connection.execute(f"pragma cache_size=-{_READ_CACHE_KIB}")
         self.flags = FlagReader(self._connection)
         listener = Listener(workplace.run, self.watchers, reactor)
         opened.callback(listener.close)

@@ -7,17 +7,24 @@ from collections.abc import Callable, Sequence
 from zope.interface import implementer
 
 from ...errors import ReadOnlyMailbox
-from ...interfaces import IMailbox
+from ...interfaces import IMailbox, IOutlinedMailbox
 from ...mail.flags import FlagChange, Flags
-from ...mail.mailbox import Changes, Column, Copied, Entries, MailboxStatus
+from ...mail.mailbox import (
+    Changes,
+    Column,
+    Copied,
+    Entries,
+    MailboxStatus,
+    Outline,
+)
 from ...mail.query import Query
-from . import fetching, history, mailboxes, messages, moving
+from . import fetching, history, mailboxes, messages, moving, outline
 from .access import Access
 from .change import Change, Key, find_mailbox
 from .search import search
 
 
-@implementer(IMailbox)
+@implementer(IMailbox, IOutlinedMailbox)
 class SQLiteMailbox:
     """``IMailbox`` for one session.
 
@@ -47,6 +54,19 @@ class SQLiteMailbox:
     async def changes(self, since: int) -> Changes:
         with self._access.reading() as connection:
             return history.changes(connection, self._access.flags, self._key, since)
+
+    async def outline(self) -> Outline:
+        with self._access.reading() as connection:
+            return outline.outline(connection, self._key)
+
+    async def flags_between(
+        self, first: int, last: int
+    ) -> tuple[Flags, list[tuple[int, Flags]]]:
+        access = self._access
+        with access.reading() as connection:
+            return outline.flags_between(
+                connection, access.flags, self._key, first, last
+            )
 
     async def claim_recent(self) -> int:
         """Claims nothing when read-only (RFC 3501, section 6.3.2)."""
