@@ -21,6 +21,7 @@ class Status(Enum):
     OTHER = "0.0"
     SENDER_OK = "1.0"
     BAD_MAILBOX = "1.1"
+    BAD_DESTINATION = "1.2"
     BAD_MAILBOX_SYNTAX = "1.3"
     RECIPIENT_OK = "1.5"
     MAILBOX_DISABLED = "2.1"
@@ -31,6 +32,9 @@ class Status(Enum):
     SYSTEM_BUSY = "3.2"
     MESSAGE_TOO_LARGE = "3.4"
     NETWORK = "4.0"
+    NO_ANSWER = "4.1"
+    BAD_CONNECTION = "4.2"
+    DIRECTORY_FAULT = "4.3"
     NO_ROUTE = "4.4"
     ROUTING_LOOP = "4.6"
     PROTOCOL = "5.0"
@@ -117,6 +121,23 @@ class RoutingLoop(MailError):
     """The message has been through too many servers, or here before."""
 
     status = Status.ROUTING_LOOP
+
+
+class NoSuchDomain(MailError):
+    """DNS knows no such name (NXDOMAIN)."""
+
+    status = Status.BAD_DESTINATION
+
+
+class DNSFault(MailError):
+    """DNS did not tell: a timeout, a refusal, an answer that makes no sense."""
+
+    status = Status.DIRECTORY_FAULT
+    permanent = False
+
+
+class NoSuchMessage(MailError):
+    """The queue has no such message, or has it no more."""
 
 
 # Storing.

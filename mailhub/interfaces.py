@@ -159,6 +159,9 @@ class IMailStore(Interface):
         Takes a :class:`mailhub.mail.account.Delivery`.  Work that waits at the
         same time is committed together, with one flush.
 
+        -> ``list[Lease]`` (:mod:`mailhub.mail.queued`): of what it put into the queue
+        for a keeper who sends at once.
+
         :raises mailhub.errors.OverQuota: a target is full; none was served.
         :raises mailhub.errors.UnknownRecipient: an account has gone.
         :raises mailhub.errors.LocalFault: nothing was stored; try again later.
@@ -166,6 +169,108 @@ class IMailStore(Interface):
 
     def spool():
         """-> ``ISpool`` on the store's own volume."""
+
+
+class IQueue(Interface):
+    """Mail that waits to go out: of an ``IMailStore`` that has one, its ``queue``.
+
+    Put in by ``IMailStore.deliver()``.  Values are those of :mod:`mailhub.mail.queued`.
+    What changes something returns after it is durable.  Any process may ask, on any
+    machine that shares the store; what one has a lease of, no other gets.
+    """
+
+    def ready(now, limit):
+        """*async* -> ``list[Backlog]``: up to *limit* destinations for which
+        something is due and neither lent nor held, the longest waiting first.
+        """
+
+    def lease(destination, limit, keeper, now, until):
+        """*async* -> ``list[Lease]``: up to *limit* recipients that are due.
+
+        By priority first (RFC 6710); among equals fair to senders: who has much
+        waiting does not keep others waiting.  Recipients of one message come together,
+        100 at most in one lease.
+        """
+
+    def renew(lease, until):
+        """*async* -> the ``Lease`` up to *until*; ``None``: it is another's by now."""
+
+    def settle(lease, settlements, deliveries=()):
+        """*async* -> ``bool``: whether the lease was still the caller's; if not,
+        nothing has changed.
+
+        One commit: the recipients' rows as the ``Settlement`` of each says, all of the
+        lease's or some, and new messages (``Delivery``: notifications).  A recipient
+        without a settlement stays lent.
+        """
+
+    def next_due(now):
+        """*async* -> when the next becomes due after *now*, or ``None``.
+
+        What is lent becomes due when its lease ends.
+        """
+
+    def open(message_id):
+        """*async* -> ``IContent``: all octets of a message; the caller closes it.
+
+        :raises mailhub.errors.NoSuchMessage: it has gone.
+        """
+
+    def entries(selection, limit, after=0):
+        """*async* -> ``list[Entry]``, by ``message_id``, of those above *after*.
+
+        :param selection: a :class:`mailhub.mail.queue_list.Selection`.
+        """
+
+    def alter(selection, alteration, now):
+        """*async* -> ``int``: recipients that were changed, those lent included.
+
+        :param alteration: a :class:`mailhub.mail.queue_list.Alteration`.
+        """
+
+    def ages(now, bounds):
+        """*async* -> ``list[AgeRow]``: per destination how many recipients wait, by
+        age: a count for each of the ascending *bounds* in seconds, and those older.
+        """
+
+    def watch(callback):
+        """Call ``callback()`` on the reactor after each commit, by whichever process,
+        that made something due.  Returns a function that ends it.
+        """
+
+
+class IWayOut(Interface):
+    """How mail leaves: to an MX, a smart host, a function."""
+
+    def send(lease, content):
+        """*async* -> ``list[Result]``: one for each recipient of the lease, in order.
+
+        One attempt; whatever goes wrong is a result, and what is not known (the other
+        server's last reply was not seen) is ``DEFERRED``.
+
+        :param lease: a :class:`mailhub.mail.queued.Lease`.
+        :param content: ``IContent``: all octets; the caller closes it.
+        """
+
+    def stop():
+        """*async*.  End idle connections."""
+
+
+class IResolver(Interface):
+    """DNS.  Values are those of :mod:`mailhub.mail.dns`.
+
+    Names are text, A-labels, with or without the final dot; answers are in lower case
+    without it.
+    """
+
+    def query(name, kind):
+        """*async* -> ``Answer``: the records of one ``RecordType``, behind CNAMEs.
+
+        No such records is an answer without records.
+
+        :raises mailhub.errors.NoSuchDomain: the name does not exist.
+        :raises mailhub.errors.DNSFault: nobody could tell (a timeout, SERVFAIL).
+        """
 
 
 class IMeasuredStore(Interface):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .flags import NO_FLAGS, Flags
 from .mailbox import INBOX
+from .queued import Sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message for one or more mailboxes: all of them get it, or none.
+    """One message for one or more mailboxes, the queue, or both: all, or none.
 
     The message's octets are *prefix* followed by *content*; the content is
     stored once, however many targets and deliveries there are.
@@ -51,9 +52,11 @@ class Delivery:
     :ivar content: an ``IContent``; its maker closes it after the delivery.
     :ivar prefix: trace header lines this server adds, CRLF-ended; may be empty.
     :ivar internal_date: seconds since the epoch.
+    :ivar sendings: what of it goes into the queue.
     """
 
     content: object
     prefix: bytes
     targets: tuple[Target, ...]
     internal_date: int
+    sendings: tuple[Sending, ...] = ()

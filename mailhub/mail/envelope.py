@@ -35,12 +35,42 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverBy:
+    """How long a message may take (RFC 2852).
+
+    :ivar until: seconds since the epoch.
+    :ivar returns: it comes back when that time has passed (``R``), else its sender is
+        told (``N``).
+    :ivar trace: whether the sender wants to hear of relaying (``T``).
+    """
+
+    until: float
+    returns: bool
+    trace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MailParameters:
-    """The parameters of MAIL FROM that the receiver understood."""
+    """The parameters of MAIL FROM that the receiver understood.
+
+    :ivar body: ``7BIT``, ``8BITMIME`` or ``BINARYMIME``.
+    :ivar ret: how much of it a notification of failure returns: ``FULL`` or ``HDRS``
+        (RFC 3461, section 4.3).
+    :ivar envid: the sender's name for it, decoded (RFC 3461, section 4.4).
+    :ivar hold_until: not to be sent before, in seconds since the epoch (RFC 4865).
+    :ivar priority: -9 to 9 (RFC 6710).
+    :ivar require_tls: only over verified TLS (RFC 8689).
+    """
 
     size: int | None = None
     body: str = "7BIT"
     smtputf8: bool = False
+    ret: str | None = None
+    envid: str | None = None
+    hold_until: float | None = None
+    deliver_by: DeliverBy | None = None
+    priority: int = 0
+    require_tls: bool = False
 
 
 @dataclass(slots=True)
