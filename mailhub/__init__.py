@@ -16,6 +16,7 @@ Floors, from the top; a module imports only from floors below its own
     7  cli                          the mailhub command
     6  service                      composes everything
     5  */server.py                  the Twisted half of each protocol
+    5  outbound                     how mail leaves
     5  admin  observing             the administration socket; metrics, health, logs
     4  routing  config              where mail goes; settings
     3  store  auth  policy  net     backends, login, checks, connections

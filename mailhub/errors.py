@@ -47,8 +47,10 @@ class Status(Enum):
     NON_ASCII_ADDRESS = "6.7"
     SECURITY = "7.0"
     NOT_ALLOWED = "7.1"
+    CRYPTOGRAPHIC_FAILURE = "7.5"
     AUTHENTICATION_FAILED = "7.8"
     ENCRYPTION_REQUIRED = "7.11"
+    REQUIRETLS_NEEDED = "7.30"
 
 
 class MailError(Exception):
@@ -134,6 +136,20 @@ class DNSFault(MailError):
 
     status = Status.DIRECTORY_FAULT
     permanent = False
+
+
+class TLSFault(MailError):
+    """Another server does not prove in TLS who it is, or offers none, where its
+    domain asks for that: mail waits, as an attack ends and a mistake is mended."""
+
+    status = Status.CRYPTOGRAPHIC_FAILURE
+    permanent = False
+
+
+class RequireTLSUnsupported(MailError):
+    """The sender asks for REQUIRETLS, and no server there knows it (RFC 8689)."""
+
+    status = Status.REQUIRETLS_NEEDED
 
 
 class NoSuchMessage(MailError):

@@ -25,7 +25,7 @@ FLOORS = (
     ("interfaces", "logbook"),
     ("store", "auth", "policy", "net"),
     ("routing", "config"),
-    ("server", "admin", "observing"),
+    ("server", "outbound", "admin", "observing"),
     ("service",),
     ("cli",),
     ("processes",),
