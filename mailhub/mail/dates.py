@@ -82,6 +82,12 @@ def format_date(seconds: int) -> bytes:
     )
 
 
+def format_utc(seconds: int) -> str:
+    """*seconds* since the epoch as a date-time of RFC 3339, in UTC."""
+    year, month, day, hour, minute, second, *_ = gmtime(seconds)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+
+
 @lru_cache(maxsize=64)
 def _format_day(days: int) -> bytes:
     day = gmtime(days * 86400)

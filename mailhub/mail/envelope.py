@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Flag
 
 from .address import Address
 
@@ -32,6 +33,19 @@ class Peer:
             self.host.startswith("127.") or self.host in ("", "::1")
             or self.host.startswith("::ffff:127.")
         )
+
+
+class Notify(Flag):
+    """What the sender wants to be told of a recipient (RFC 3461, section 4.1).
+
+    ``NEVER`` is none of them.  Where the client said nothing it is ``None``, and the
+    same as ``FAILURE | DELAY``.
+    """
+
+    NEVER = 0
+    SUCCESS = 1
+    FAILURE = 2
+    DELAY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,17 @@ class MailParameters:
     require_tls: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RecipientParameters:
+    """The parameters of RCPT TO that the receiver understood (RFC 3461, section 4).
+
+    :ivar original: ORCPT, decoded: ``rfc822;user@example.com``.
+    """
+
+    notify: Notify | None = None
+    original: str | None = None
+
+
 @dataclass(slots=True)
 class Envelope:
     """Who sends what to whom, as far as the transaction has come.
@@ -83,6 +108,7 @@ class Envelope:
     :ivar one_by_one: recipients may fail singly after the data (LMTP, RFC 2033);
         else the message is accepted for all of them or for none.
     :ivar trace: header lines this server puts on top (``Received:``), CRLF-ended.
+    :ivar wishes: the parameters of recipients that came with some.
     :ivar routes: what the avatar decided for each recipient, to be used when the
         message is there; nobody else looks at it.
     """
@@ -95,4 +121,5 @@ class Envelope:
     recipients: list[Address] = field(default_factory=list)
     one_by_one: bool = False
     trace: bytes = b""
+    wishes: dict[Address, RecipientParameters] = field(default_factory=dict)
     routes: dict[Address, object] = field(default_factory=dict, repr=False)

@@ -7,23 +7,9 @@ waits, is tried and ends by itself.  Times are seconds since the epoch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, Flag
+from enum import Enum
 
-from .envelope import MailParameters
-
-
-class Notify(Flag):
-    """What the sender wants to be told of a recipient (RFC 3461, section 4.1).
-
-    ``NEVER`` is none of them.  Where the client said nothing it is ``None``, and the
-    same as ``FAILURE | DELAY``.
-    """
-
-    NEVER = 0
-    SUCCESS = 1
-    FAILURE = 2
-    DELAY = 4
-
+from .envelope import MailParameters, Notify
 
 #: Characters between the kind and the name of a way out that is not a domain's MX.
 WAY_SEPARATOR = ":"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from ..errors import MailError
@@ -22,6 +23,8 @@ class Service:
     :ivar offers_login: AUTH exists, where nobody listens.
     :ivar requires_login: no mail without it (RFC 6409, section 4.3).
     :ivar requires_tls: no mail without it (RFC 3207, section 4).
+    :ivar queues: mail may wait here, so that the extensions which need that are
+        offered.
     :ivar trusts_loopback: clear text to and from this machine itself counts as
         private as TLS.
     :ivar trusts_everybody: clear text counts as private from everywhere.
@@ -32,8 +35,17 @@ class Service:
     offers_login: bool = False
     requires_login: bool = False
     requires_tls: bool = False
+    queues: bool = False
     trusts_loopback: bool = True
     trusts_everybody: bool = False
+
+
+class Started(Enum):
+    """What became of a client's wish that mail for it goes now (RFC 1985)."""
+
+    YES = "queuing for it has started"
+    NOTHING = "no mail is waiting for it"
+    NOT_ALLOWED = "it is none of those that may ask"
 
 
 class Submission(Protocol):
@@ -110,6 +122,9 @@ class Dialogue(Protocol):
 
         :raises MailError: nothing was asked for.
         """
+
+    async def start_queue(self, node: str) -> Started:
+        """Let mail for *node* go now (RFC 1985)."""
 
     def new_id(self) -> str:
         """A name for a transaction that no other has."""

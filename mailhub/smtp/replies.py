@@ -30,7 +30,7 @@ from ..errors import (
     UnknownRecipient,
 )
 from ..mail.address import MalformedAddress
-from .syntax import UnknownParameter
+from .parameters import UnknownParameter
 
 #: Longest text in one line of a reply.  RFC 5321, section 4.5.3.1.5, allows 512
 #: octets with codes and CRLF; longer texts go on in a further line.
@@ -132,6 +132,13 @@ BARE_NEWLINE_IN_DATA = _reply(
     550, Status.SYNTAX, "Bare CR, bare LF or NUL in the message"
 )
 TEXT_LINE_TOO_LONG = _reply(500, Status.SYNTAX, "Line of the message too long")
+
+# ETRN (RFC 1985, section 5.2).
+
+QUEUING_STARTED = _reply(250, Status.OTHER, "Ok, queuing for node started")
+NOTHING_WAITS = _reply(251, Status.OTHER, "Ok, no messages waiting for node")
+NODE_NOT_ALLOWED = _reply(459, Status.NOT_ALLOWED, "Node not allowed")
+BAD_NODE = _reply(501, Status.BAD_ARGUMENTS, "Not a domain")
 
 # The end of a connection (RFC 5321, section 3.8).
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,7 +49,7 @@ from ..net.factory import ConnectionFactory
 from . import replies
 from .commands import COMMANDS
 from .data import DataFault, DataReader
-from .dialogue import Command, Service, rows_of
+from .dialogue import Command, Service, Started, rows_of
 from .replies import Reply, reply_for
 from .session import Session, SMTPLimits
 from .syntax import FOREIGN_VERBS, split_command
@@ -279,6 +279,11 @@ class SMTPConnection(Connection):
         self.report_fault()
         return reply_for(LocalFault())
 
+    async def start_queue(self, node: str) -> Started:
+        """Ask whoever looks after the queue."""
+        start = self.factory.start_queue
+        return Started.NOT_ALLOWED if start is None else await start(node)
+
     def new_id(self) -> str:
         """A name for a transaction."""
         return self.factory.new_id()
@@ -342,6 +347,9 @@ class SMTPFactory(ConnectionFactory):
     :param requires_tls: likewise.
     :param trusts_loopback: clients on this machine may log in without TLS.
     :param trusts_everybody: all may; for networks that encrypt below us.
+    :param queues: mail may wait here to be sent on, so that extensions which need
+        that are offered.
+    :param start_queue: lets mail for a domain go now, if its server may ask (ETRN).
     :param smtp_limits: limits of a session; sizes, recipients and failed logins
         are those of *limits*.
     :param greeting_delay: seconds to wait before the greeting; who talks in the
@@ -364,6 +372,8 @@ class SMTPFactory(ConnectionFactory):
         requires_tls: bool | None = None,
         trusts_loopback: bool = True,
         trusts_everybody: bool = False,
+        queues: bool = False,
+        start_queue: Callable[[str], Awaitable[Started]] | None = None,
         smtp_limits: SMTPLimits | None = None,
         greeting_delay: float = 0.0,
         wall_clock: Callable[[], float] = time.time,
@@ -381,7 +391,9 @@ class SMTPFactory(ConnectionFactory):
             requires_tls=_chosen(requires_tls, ways.requires_tls),
             trusts_loopback=trusts_loopback,
             trusts_everybody=trusts_everybody,
+            queues=queues,
         )
+        self.start_queue = start_queue
         self.smtp_limits = replace(
             smtp_limits or self._usual_limits(),
             message_size=self.limits.message_size,

@@ -8,8 +8,8 @@ from mailhub import errors
 from mailhub.errors import Status
 from mailhub.mail.address import MalformedAddress
 from mailhub.smtp import replies
+from mailhub.smtp.parameters import UnknownParameter
 from mailhub.smtp.replies import MAX_TEXT, Reply, reply_for
-from mailhub.smtp.syntax import UnknownParameter
 
 #: RFC 5321, section 4.2.3; RFC 4954, section 6; RFC 3463.
 ERRORS = [

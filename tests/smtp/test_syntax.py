@@ -9,9 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhub.errors import SyntaxFault
 from mailhub.mail.address import Address, MalformedAddress
 from mailhub.mail.envelope import MailParameters
+from mailhub.smtp.parameters import BadArguments, UnknownParameter
 from mailhub.smtp.syntax import (
-    BadArguments,
-    UnknownParameter,
     parse_hello,
     parse_mail,
     parse_rcpt,
@@ -129,9 +128,10 @@ class TransactionTests(SynchronousTestCase):
 
     def test_recipients_are_understood(self):
         for argument in (b"TO:<a@example.com>", b"to:  <a@Example.COM> "):
-            self.assertEqual(parse_rcpt(argument.strip()), A)
+            self.assertEqual(parse_rcpt(argument.strip()).recipient, A)
         self.assertEqual(
-            parse_rcpt(b'TO:<"a b>"@example.com>'), Address("a b>", "example.com")
+            parse_rcpt(b'TO:<"a b>"@example.com>').recipient,
+            Address("a b>", "example.com"),
         )
 
     def test_what_is_wrong_with_rcpt_is_told_apart(self):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .. import replies
 from ..dialogue import Command
 from ..session import State
-from . import greeting, login, transaction
+from . import greeting, login, queuing, transaction
 
 _NEED_HELLO = {State.CONNECTED: replies.NEED_HELLO}
 _NEED_MAIL = dict.fromkeys((State.CONNECTED, State.GREETED), replies.NEED_MAIL)
@@ -73,6 +73,15 @@ COMMANDS = (
         refused_in=_NEED_MAIL | {State.MAIL: replies.NO_RECIPIENTS},
         last_in_group=True,
     ),
+    Command(
+        b"ETRN",
+        queuing.etrn,
+        exists_in=queuing.where_queued,
+        refused_in=_NEED_HELLO
+        | dict.fromkeys(_IN_TRANSACTION, replies.NESTED_MAIL),
+        keywords=queuing.etrn_keywords,
+        junk=True,
+    ),
     Command(b"RSET", greeting.rset, junk=True),
     Command(b"NOOP", greeting.noop, junk=True),
     Command(b"VRFY", greeting.vrfy, junk=True),
@@ -80,7 +89,12 @@ COMMANDS = (
     Command(b"QUIT", greeting.quit_),
     Command(b"BDAT", greeting.chunk, offered=False),
     Command(b"EXPN", greeting.not_implemented, offered=False),
-    Command(b"ETRN", greeting.not_implemented, offered=False),
+    Command(
+        b"ETRN",
+        greeting.not_implemented,
+        exists_in=lambda service: not queuing.where_queued(service),
+        offered=False,
+    ),
     Command(b"TURN", greeting.not_implemented, offered=False),
     Command(b"SEND", greeting.not_implemented, offered=False),
     Command(b"SOML", greeting.not_implemented, offered=False),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...errors import LocalFault, MailError, MessageTooLarge
 from ...mail.address import Address
-from ...mail.envelope import Envelope
+from ...mail.dates import format_utc
+from ...mail.envelope import Envelope, RecipientParameters
 from .. import replies, trace
 from ..dialogue import Content, Dialogue
+from ..parameters import PLAIN, Extension, Terms
 from ..replies import Reply, reply_for
 from ..syntax import parse_mail, parse_rcpt
+
+NO_WISHES = RecipientParameters()
 
 
 async def mail(dialogue: Dialogue, argument: bytes) -> Reply:
@@ -22,8 +28,11 @@ async def mail(dialogue: Dialogue, argument: bytes) -> Reply:
         return replies.NEED_TLS
     if service.requires_login and session.user is None:
         return replies.NEED_LOGIN
-    given = parse_mail(argument)
+    given = parse_mail(argument, _terms(dialogue))
     parameters = given.parameters
+    if parameters.priority > 0 and session.user is None:
+        # Strangers' mail is not more urgent than others' (RFC 6710, section 5.1).
+        parameters = replace(parameters, priority=0)
     if given.sender and not parameters.smtputf8 and not _is_ascii(given.sender):
         return replies.NON_ASCII_SENDER
     if (parameters.size or 0) > session.limits.message_size:
@@ -47,9 +56,47 @@ async def mail(dialogue: Dialogue, argument: bytes) -> Reply:
 
 
 def mail_keywords(dialogue: Dialogue) -> tuple[str, ...]:
-    """RFC 1870; RFC 6152; RFC 6531."""
-    size = dialogue.session.limits.message_size
-    return (f"SIZE {size}", "8BITMIME", "SMTPUTF8")
+    """RFC 1870, 6152, 6531; where mail can wait 3461, 2852, 6710, 4865, 8689."""
+    limits = dialogue.session.limits
+    keywords = [f"SIZE {limits.message_size}", "8BITMIME", "SMTPUTF8"]
+    offered = _offered(dialogue)
+    keywords += [word for extension, word in _WORDS if extension in offered]
+    if Extension.FUTURE_RELEASE in offered:
+        longest = limits.longest_hold
+        # Whole minutes, so that the reply is made once in each.
+        until = format_utc((dialogue.seconds() + longest) // 60 * 60)
+        keywords.append(f"FUTURERELEASE {longest} {until}")
+    return tuple(keywords)
+
+
+_WORDS = (
+    (Extension.DSN, "DSN"),
+    (Extension.DELIVER_BY, "DELIVERBY"),
+    (Extension.PRIORITY, "MT-PRIORITY"),
+    (Extension.REQUIRE_TLS, "REQUIRETLS"),
+)
+_QUEUING = Extension.DSN | Extension.DELIVER_BY | Extension.PRIORITY
+_PRIVATE = _QUEUING | Extension.REQUIRE_TLS
+
+
+def _offered(dialogue: Dialogue) -> Extension:
+    """What a client may ask for here and now.
+
+    REQUIRETLS only in TLS (RFC 8689, section 2); FUTURERELEASE only to users (RFC
+    4865, section 3).
+    """
+    service = dialogue.service
+    if not service.queues:
+        return Extension.NONE
+    offered = _PRIVATE if dialogue.is_secure else _QUEUING
+    return offered | Extension.FUTURE_RELEASE if service.requires_login else offered
+
+
+def _terms(dialogue: Dialogue) -> Terms:
+    offered = _offered(dialogue)
+    if not offered:
+        return PLAIN
+    return Terms(offered, dialogue.seconds(), dialogue.session.limits.longest_hold)
 
 
 async def rcpt(dialogue: Dialogue, argument: bytes) -> Reply:
@@ -63,9 +110,12 @@ async def rcpt(dialogue: Dialogue, argument: bytes) -> Reply:
         return replies.NEED_MAIL
     if len(envelope.recipients) >= dialogue.session.limits.recipients:
         return replies.TOO_MANY_RECIPIENTS
-    address = parse_rcpt(argument)
+    given = parse_rcpt(argument, _terms(dialogue))
+    address = given.recipient
     if not envelope.parameters.smtputf8 and not _is_ascii(address):
         return replies.NON_ASCII_RECIPIENT
+    if given.parameters != NO_WISHES:
+        envelope.wishes[address] = given.parameters
     await avatar.recipient(envelope, address)
     envelope.recipients.append(address)
     return replies.RECIPIENT_OK
