@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Flag
+from enum import Enum, Flag
 
 from .address import Address
 
@@ -98,6 +98,19 @@ class RecipientParameters:
     original: str | None = None
 
 
+class Order(Enum):
+    """What a check wants done with mail that is taken.
+
+    ``RELAY``: it may go wherever its recipient is, though its sender is a stranger.
+    ``DISCARD``: it is thrown away, and nobody is told.  ``HOLD``: it waits in the
+    queue for a person.
+    """
+
+    RELAY = "relay"
+    DISCARD = "discard"
+    HOLD = "hold"
+
+
 @dataclass(slots=True)
 class Envelope:
     """Who sends what to whom, as far as the transaction has come.
@@ -109,6 +122,7 @@ class Envelope:
         else the message is accepted for all of them or for none.
     :ivar trace: header lines this server puts on top (``Received:``), CRLF-ended.
     :ivar wishes: the parameters of recipients that came with some.
+    :ivar orders: of checks, for all of the message, with their reasons.
     :ivar routes: what the avatar decided for each recipient, to be used when the
         message is there; nobody else looks at it.
     """
@@ -122,4 +136,5 @@ class Envelope:
     one_by_one: bool = False
     trace: bytes = b""
     wishes: dict[Address, RecipientParameters] = field(default_factory=dict)
+    orders: dict[Order, str] = field(default_factory=dict)
     routes: dict[Address, object] = field(default_factory=dict, repr=False)

@@ -44,6 +44,8 @@ class Sending:
     :ivar hold: why it waits for a person; ``""`` if it does not.
     :ivar keeper: who begins to send at once, and so has the lease from the start, up
         to *kept_until*; ``None`` leaves it to whoever asks first.
+    :ivar prefix: the trace lines on top of it, where they are others than those of the
+        delivery: ``Return-Path:`` is for mailboxes only (RFC 5321, section 4.4).
     """
 
     queue_id: str
@@ -57,6 +59,7 @@ class Sending:
     hold: str = ""
     keeper: str | None = None
     kept_until: float = 0.0
+    prefix: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

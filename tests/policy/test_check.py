@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 from mailhub.errors import Refused
 from mailhub.interfaces import ICheck
 from mailhub.mail.address import Address
-from mailhub.mail.envelope import Envelope, MailParameters, Peer
+from mailhub.mail.envelope import Envelope, MailParameters, Order, Peer
 from mailhub.policy.check import ACCEPT, Indifferent, Pipeline, Verdict, refuse
 
 
@@ -92,3 +92,21 @@ class PipelineTests(TestCase):
         mail = envelope()
         await self.run_all(Pipeline([Nothing()]), mail)
         self.assertEqual(mail.trace, b"")
+
+    async def test_orders_for_all_of_a_message_gather_in_its_envelope(self):
+        mail = envelope()
+        pipeline = self.checks(
+            {"connection": Verdict(order=Order.RELAY, reason="one of ours")},
+            {"sender": Verdict(order=Order.HOLD, reason="new"),
+             "message": Verdict(order=Order.HOLD, reason="odd")},
+        )
+        await self.run_all(pipeline, mail)
+        self.assertEqual(mail.orders, {Order.RELAY: "one of ours", Order.HOLD: "new"})
+
+    async def test_orders_for_a_recipient_are_that_recipients_only(self):
+        mail = envelope()
+        pipeline = self.checks({"recipient": Verdict(order=Order.DISCARD)}, {})
+        address = Address("b", "example.org")
+        orders = await pipeline.recipient(mail, address)
+        self.assertEqual((orders, mail.orders), ({Order.DISCARD: ""}, {}))
+        self.assertEqual(await Pipeline(()).recipient(mail, address), {})
