@@ -1,1 +1,1 @@
-"""How mail leaves: MX hosts in order, TLS policy, connections, other ways out."""
+"""How mail leaves: MX hosts in their order, TLS policy, connections, other ways."""
