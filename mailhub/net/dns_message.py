@@ -60,8 +60,10 @@ class Reply:
     :ivar name: where its CNAMEs led to.
     :ivar records: of the type that was asked for, as in ``mailhub.mail.dns.Answer``.
     :ivar ttl: the least of all records that led here; of a negative answer what its
-        SOA says (RFC 2308, section 5), ``None`` where it has none.
+        SOA says besides (RFC 2308, section 5), 0 where it has none.
     :ivar links: CNAMEs that were followed.
+    :ivar complete: ``False`` where they led to a name of which nothing is said, so
+        that it has to be asked for.
     """
 
     code: int
@@ -69,8 +71,9 @@ class Reply:
     authentic: bool
     name: str
     records: tuple[object, ...]
-    ttl: int | None
+    ttl: int
     links: int
+    complete: bool = True
 
 
 def encode_name(name: str) -> bytes:
@@ -154,7 +157,7 @@ def decode_reply(message: bytes, question: bytes) -> Reply:
     truncated = bool(flags & _TRUNCATED)
     code = flags & _RCODE
     if truncated:
-        return Reply(code, True, False, name, (), None, 0)
+        return Reply(code, True, False, name, (), 0, 0)
     if answers > MAX_RECORDS or authorities > MAX_RECORDS or extras > MAX_RECORDS:
         raise SyntaxFault("an answer with too many records")
     found, position = _records(message, position, answers)
@@ -170,9 +173,16 @@ def decode_reply(message: bytes, question: bytes) -> Reply:
         if record.kind == kind and record.owner(message) == name:
             values.append(read(message, record.start, record.end))
             ttls.append(record.ttl)
-    ttl = min(ttls) if values else _negative_ttl(message, name, owners, ttls)
+    complete = True
+    if not values:
+        nothing = _negative_ttl(message, name, owners)
+        complete = nothing is not None or not links or code != Code.NOERROR
+        if complete:
+            ttls.append(nothing or 0)
     authentic = bool(flags & _AUTHENTIC)
-    return Reply(code, False, authentic, name, tuple(values), ttl, links)
+    return Reply(
+        code, False, authentic, name, tuple(values), min(ttls), links, complete
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +240,8 @@ def _follow(
     return name, ttls, len(ttls)
 
 
-def _negative_ttl(
-    message: bytes, name: str, owners: list[_Record], ttls: list[int]
-) -> int | None:
-    """How long to remember that there is nothing (RFC 2308, section 5)."""
+def _negative_ttl(message: bytes, name: str, owners: list[_Record]) -> int | None:
+    """How long to remember that there is nothing; ``None``: nobody says."""
     for record in owners:
         if record.kind != RecordType.SOA:
             continue
@@ -244,7 +252,7 @@ def _negative_ttl(
         if after + 20 != record.end:
             raise SyntaxFault("an SOA record of another length")
         minimum = int.from_bytes(message[after + 16 : after + 20], "big")
-        return min([record.ttl, minimum, *ttls])
+        return min(record.ttl, minimum)
     return None
 
 

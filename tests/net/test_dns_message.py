@@ -227,16 +227,29 @@ class NegativeTests(SynchronousTestCase):
         self.assertEqual(self.ttl(soa("", 60)), 60)
 
     def test_without_one_nobody_knows(self):
-        self.assertEqual(self.ttl(b""), None)
+        self.assertEqual(self.ttl(b""), 0)
 
     def test_that_of_another_zone_says_nothing(self):
-        self.assertEqual(self.ttl(soa("near.example", 60)), None)
-        self.assertEqual(self.ttl(soa("ar.example", 60)), None)
+        self.assertEqual(self.ttl(soa("near.example", 60)), 0)
+        self.assertEqual(self.ttl(soa("ar.example", 60)), 0)
 
     def test_it_is_that_of_where_cnames_lead_to(self):
         link = cname(NAME, "b.test", ttl=20)
-        self.assertEqual(self.ttl(soa("example", 60), link), None)
+        self.assertEqual(self.ttl(soa("example", 60), link), 0)
         self.assertEqual(self.ttl(soa("test", 60), link), 20)
+
+    def test_a_chain_that_ends_with_a_name_nothing_is_said_of_is_not_complete(self):
+        link = cname(NAME, "b.test", ttl=20)
+        decoded = decode(reply(query(), link))
+        self.assertEqual((decoded.complete, decoded.name), (False, "b.test"))
+        self.assertEqual(decoded.ttl, 20)
+        for answer in (
+            reply(query(), link, address("b.test", "192.0.2.1")),
+            reply(query(), link, authority=soa("test", 60)),
+            reply(query(), link, code=3),
+            reply(query()),
+        ):
+            self.assertTrue(decode(answer).complete)
 
     def test_a_damaged_one_is_refused(self):
         damaged = record("example", RecordType.SOA, b"\0\0" + b"\1" * 19)
