@@ -12,12 +12,14 @@ from twisted.trial.unittest import TestCase
 
 from mailhub.auth.schemes import hash_password
 from mailhub.config.kinds import Endpoint
-from mailhub.config.settings import PORTS, Config, Listen, Login, Server, Store
+from mailhub.config.settings import DNS, PORTS, Config, Listen, Login, Server, Store
 from mailhub.net.limits import Limits
 from mailhub.service import MailService, build
 
 ANYWHERE = (Endpoint("127.0.0.1", 0),)
 EVERYTHING = Listen(**{name: ANYWHERE for name in PORTS})
+#: Nobody listens there, so that no test asks anybody outside for names.
+NO_NAMES = DNS(servers=(Endpoint("127.0.0.1", 9),))
 USER, PASSWORD = "jo@example.org", "secret"
 MESSAGE = b"From: al@far.example\r\nSubject: hello\r\n\r\nbody\r\n"
 #: Seconds that a client waits for an answer before the test fails.
@@ -69,6 +71,7 @@ class Servers(TestCase):
             listen=EVERYTHING,
             limits=Limits(drain=5.0),
             login=Login(delay=0),
+            dns=NO_NAMES,
         )
 
     def memory(self, **changes) -> Config:

@@ -281,6 +281,31 @@ class Listener:
         return quoted(str(value))
 
 
+#: The port of DNS (RFC 1035, section 4.2).
+_DNS_PORT = 53
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """One server that may be asked for names; its port may be left out."""
+
+    def read(self, value: object, folder: str) -> Endpoint:
+        endpoint = None
+        if isinstance(value, str):
+            endpoint = _internet_endpoint(value) or _internet_endpoint(
+                f"[{value}]:{_DNS_PORT}" if ":" in value else f"{value}:{_DNS_PORT}"
+            )
+        if endpoint is None or not endpoint.port:
+            raise Unfit(
+                'expected an IP address such as "127.0.0.1" or "::1", perhaps with a'
+                ' port: "127.0.0.1:5300", "[::1]:5300"'
+            )
+        return endpoint
+
+    def show(self, value: Endpoint) -> str:
+        return quoted(value.host if value.port == _DNS_PORT else str(value))
+
+
 def _internet_endpoint(text: str) -> Endpoint | None:
     import socket  # the mailhub command should not wait for it each time
 

@@ -18,6 +18,7 @@ from .kinds import (
     Listener,
     ListOf,
     Place,
+    Resolver,
     Source,
     Text,
     address,
@@ -25,7 +26,7 @@ from .kinds import (
     octets,
     seconds,
 )
-from .settings import PORTS, TLS, Listen, Log, Login, Mail, Server, Store
+from .settings import DNS, PORTS, TLS, Listen, Log, Login, Mail, Server, Store
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 _HOUR, _DAY = 3600, 86400
@@ -270,6 +271,26 @@ _MAIL = {
     ),
 }
 
+_DNS = {
+    "servers": Setting(
+        ListOf(Resolver()),
+        "The resolvers, in the order to be asked in.  Empty: those of"
+        " /etc/resolv.conf.  One on this machine that validates (unbound, say) is best:"
+        " DANE needs it, and where one is trusted no other is asked.",
+    ),
+    "trust": Setting(
+        Choice(("loopback", "never", "always")),
+        "Whose word is taken for what DNSSEC has proved: of resolvers on this machine,"
+        " of none, or of all (only where nobody can come between: RFC 4035, section"
+        " 4.9.3).",
+    ),
+    "attempt": Setting(
+        seconds(1, 60), "For one resolver to answer before another is asked as well."
+    ),
+    "total": Setting(seconds(2, 120), "For a question, whoever is asked, in seconds."),
+    "cache": Setting(octets(0, _GIB), "Memory for answers, in octets."),
+}
+
 _STORE = {
     "kind": Setting(
         Choice(("sqlite", "memory")),
@@ -311,6 +332,7 @@ TABLES = {
         'What a peer may ask for.  No value means "unlimited".', Limits, _LIMITS
     ),
     "mail": Table("Addresses and their meaning.", Mail, _MAIL),
+    "dns": Table("Who is asked for names.", DNS, _DNS),
     "store": Table("What keeps the mail.", Store, _STORE),
     "log": Table("What the server says about its work.", Log, _LOG),
 }

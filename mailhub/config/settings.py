@@ -119,6 +119,19 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class DNS:
+    """Who is asked for names; the limits are those of
+    :class:`mailhub.net.resolver.DNSLimits`.
+    """
+
+    servers: tuple[Endpoint, ...] = ()
+    trust: str = "loopback"
+    attempt: float = 3.0
+    total: float = 10.0
+    cache: int = 16_777_216
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """What keeps the mail."""
 
@@ -178,6 +191,7 @@ class Config:
     login: Login = field(default_factory=Login)
     limits: Limits = field(default_factory=Limits)
     mail: Mail = field(default_factory=Mail)
+    dns: DNS = field(default_factory=DNS)
     store: Store = field(default_factory=Store)
     log: Log = field(default_factory=Log)
     source: str | None = None

@@ -109,6 +109,15 @@ class Resolver:
             raise outcome.error()
         return outcome
 
+    def use(
+        self, servers: Callable[[], Sequence[NameServer]], limits: DNSLimits
+    ) -> None:
+        """From now on other servers and limits; what is known is forgotten."""
+        self._servers = servers
+        self._limits = limits
+        self._cache = Cache(limits.cache)
+        self._distrusted.clear()
+
     def forget(self) -> None:
         """Forget all answers, and which servers did not give any."""
         self._cache.clear()

@@ -28,7 +28,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from ..config.kinds import Endpoint
-from ..config.settings import TLS, Config, Listen, Login, Server, Store
+from ..config.settings import DNS, TLS, Config, Listen, Login, Server, Store
 from ..mail.account import Delivery, Target
 from ..mail.flags import NO_FLAGS, Flags
 from ..mail.mailbox import INBOX, Column
@@ -251,4 +251,6 @@ def make_config(folder: str, store: str, pem: str) -> Config:
         tls=TLS(certificate=pem, key=pem),
         login=Login(auth=(), delay=0.0),
         store=Store(kind=store),
+        # Nobody listens there: tests ask nobody outside for names.
+        dns=DNS(servers=(Endpoint(HOST, 9),)),
     )

@@ -15,6 +15,7 @@ SIZE = kinds.octets(1024, 1 << 30)
 TIME = kinds.seconds(10, 86400)
 LISTENER = kinds.Listener()
 LMTP = kinds.Listener(may_be_unix=True)
+RESOLVER = kinds.Resolver()
 
 #: Kind, what TOML gives, what is read.
 GOOD = [
@@ -43,6 +44,10 @@ GOOD = [
     (kinds.Place("file"), "a/../b", "/somewhere/b"),
     (kinds.Place("file"), "/etc/x", "/etc/x"),
     (kinds.Place("file", may_be_empty=True), "", ""),
+    (RESOLVER, "127.0.0.1", Endpoint("127.0.0.1", 53)),
+    (RESOLVER, "127.0.0.1:5300", Endpoint("127.0.0.1", 5300)),
+    (RESOLVER, "2001:db8::53", Endpoint("2001:db8::53", 53)),
+    (RESOLVER, "[::1]:5300", Endpoint("::1", 5300)),
     (LISTENER, "127.0.0.1:25", Endpoint("127.0.0.1", 25)),
     (LISTENER, "0.0.0.0:0", Endpoint("0.0.0.0", 0)),
     (LISTENER, "[::1]:65535", Endpoint("::1", 65535)),
@@ -79,6 +84,7 @@ BAD = [
         ["127.0.0.1:1_0", "127.0.0.1:٣", "127.0.0.1:000025", "unix:/x", "a\0:1"],
     ),
     (LMTP, ["unix:", "unix:" + "a" * 108, "unix:a\0"]),
+    (RESOLVER, ["", "dns.example", "127.0.0.1:", "127.0.0.1:0", "[::1]", 53, None]),
     (kinds.Source(), ["", "stores", "store:x", "passwd-file", "passwd-file:", 1]),
     (kinds.ListOf(kinds.Flag(), least=1), [[], True, "true", None]),
 ]

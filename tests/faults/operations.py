@@ -18,7 +18,7 @@ from twisted.internet.task import react
 from mailhub.cli.invocation import Terminal
 from mailhub.cli.main import run as run_command
 from mailhub.config.kinds import Endpoint
-from mailhub.config.settings import PORTS, Config, Listen, Login, Server
+from mailhub.config.settings import DNS, PORTS, Config, Listen, Login, Server
 from mailhub.mail.account import Delivery, Target
 from mailhub.mail.flags import FlagChange
 from mailhub.net.limits import Limits
@@ -117,6 +117,7 @@ def serve(folder: Path, send: Send) -> None:
         listen=Listen(**listen),
         limits=Limits(drain=1.0),
         login=Login(delay=0),
+        dns=DNS(servers=(Endpoint(HOST, 9),)),
     )
     passwords = InMemoryUsernamePasswordDatabaseDontUse()
     for user in USERS:

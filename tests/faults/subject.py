@@ -35,6 +35,8 @@ lmtp = []
 pop3 = []
 pop3s = []
 imaps = []
+[dns]
+servers = ["127.0.0.1:9"]
 """
 
 

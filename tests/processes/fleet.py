@@ -21,7 +21,7 @@ from mailhub.config.settings import PORTS
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(mailhub.__file__)))
 TWISTD = "import sys; from twisted.scripts.twistd import run; sys.exit(run())"
 COMMAND = "import sys; from mailhub.cli.main import main; sys.exit(main())"
-LISTEN = "[listen]\nadmin = []\n" + "".join(
+LISTEN = '[dns]\nservers = ["127.0.0.1:9"]\n[listen]\nadmin = []\n' + "".join(
     f'{name} = ["127.0.0.1:0"]\n' for name in PORTS
 )
 USER, PASSWORD = "jo@example.org", "secret"
