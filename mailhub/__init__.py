@@ -21,6 +21,7 @@ Floors, from the top; a module imports only from floors below its own
     4  routing  config              where mail goes; settings
     3  store  auth  policy  net     backends, login, checks, connections
     2  interfaces  logbook          the seams; how to write to the log
+    2  powers                       what backends may do besides
     1  smtp  imap  pop3             pure: syntax, session state, replies
     0  mail  errors  counting       pure values and formats
 

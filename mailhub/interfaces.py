@@ -200,8 +200,14 @@ class IQueue(Interface):
         nothing has changed.
 
         One commit: the recipients' rows as the ``Settlement`` of each says, all of the
-        lease's or some, and new messages (``Delivery``: notifications).  A recipient
-        without a settlement stays lent.
+        lease's or some, and new messages (``Delivery``: notifications; nobody is their
+        keeper).  A recipient without a settlement stays lent.
+        """
+
+    def free(keeper):
+        """*async* -> ``int``: recipients that were lent to *keeper*, and are due again.
+
+        Of a keeper who is dead for certain: a process that starts under its name.
         """
 
     def next_due(now):
@@ -429,26 +435,6 @@ class IMailbox(Interface):
 
         *query*: a :data:`mailhub.mail.query.Query`.  Always right: text compares
         after decoding of MIME and character sets, without regard to case.
-        """
-
-
-class IOutlinedMailbox(Interface):
-    """What an ``IMailbox`` may provide besides: it need not be read as a whole.
-
-    Opening a mailbox that provides it costs the same however large it is.
-    """
-
-    def outline():
-        """*async* -> :class:`mailhub.mail.mailbox.Outline`.
-
-        :raises mailhub.errors.NoSuchMailbox: it has been deleted.
-        """
-
-    def flags_between(first, last):
-        """*async* -> ``(Flags, list[tuple[int, Flags]])``: the flags that messages
-        with UIDs from *first* to *last* have, but for those in the list.
-
-        :raises mailhub.errors.NoSuchMailbox: it has been deleted.
         """
 
 

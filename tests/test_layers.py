@@ -22,7 +22,7 @@ LONGEST_FUNCTION = 60
 FLOORS = (
     ("errors", "counting", "mail"),
     ("smtp", "imap", "pop3"),
-    ("interfaces", "logbook"),
+    ("interfaces", "powers", "logbook"),
     ("store", "auth", "policy", "net"),
     ("routing", "config"),
     ("server", "outbound", "admin", "observing"),

@@ -20,10 +20,11 @@ from ..auth.sasl import (
     mechanisms,
 )
 from ..errors import AuthenticationFailed, MailError, NoSuchMailbox, SyntaxFault
-from ..interfaces import IMailAccount, IOutlinedMailbox
+from ..interfaces import IMailAccount
 from ..net.endings import BareNewline, Ending, InputBeforeTLS, LineTooLong
 from ..net.factory import ConnectionFactory
 from ..net.turns import TurnTaking
+from ..powers import IOutlinedMailbox
 from . import responses
 from .commands.row import Command
 from .commands.table import UnknownCommand, capabilities, find

@@ -1,4 +1,4 @@
-"""Accounts, aliases and deliveries as values."""
+"""Accounts, aliases, forwards and deliveries as values."""
 
 from __future__ import annotations
 
@@ -27,10 +27,25 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Mail for *address* goes to *targets* instead.  ``@domain`` catches all."""
+    """Mail for *address* goes to *targets* instead.  ``@domain`` catches all.
+
+    What targets may be: :mod:`mailhub.routing.targets`.
+    """
 
     address: str
     targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Mail for the account *address* is sent on to *targets*.
+
+    :ivar keeps: whether the account gets a copy, too.
+    """
+
+    address: str
+    targets: tuple[str, ...]
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,8 @@ class Delivery:
     :ivar prefix: trace header lines this server adds, CRLF-ended; may be empty.
     :ivar internal_date: seconds since the epoch.
     :ivar sendings: what of it goes into the queue.
+    :ivar target_prefix: lines on top of *prefix* that only the targets' copies have:
+        ``Return-Path:`` (RFC 5321, section 4.4).
     """
 
     content: object
@@ -60,3 +77,4 @@ class Delivery:
     targets: tuple[Target, ...]
     internal_date: int
     sendings: tuple[Sending, ...] = ()
+    target_prefix: bytes = b""

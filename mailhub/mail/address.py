@@ -163,6 +163,16 @@ def format_path(address: Address | None) -> bytes:
     return b"<>" if address is None else b"<" + format_mailbox(address) + b">"
 
 
+def ascii_domain(domain: str) -> str:
+    """*domain*, as an ``Address`` has it, in A-labels (RFC 5890, section 2.3.2.1)."""
+    if domain.isascii():
+        return domain
+    return ".".join(
+        label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+        for label in domain.split(".")
+    )
+
+
 def _decoded(octets: bytes, smtputf8: bool) -> str:
     if octets.isascii():
         return octets.decode("ascii")
@@ -203,9 +213,6 @@ def _checked_unicode(domain: str) -> str:
             raise MalformedAddress(f"{character!r} in domain {domain!r}")
     for label in domain.split("."):
         # DNS sees the A-label, and counts its octets.
-        octets = len(label)
-        if not label.isascii():
-            octets = len(b"xn--" + label.encode("punycode"))
-        if octets > MAX_LABEL:
+        if len(ascii_domain(label)) > MAX_LABEL:
             raise MalformedAddress(f"label too long: {label!r}")
     return domain

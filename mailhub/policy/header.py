@@ -63,3 +63,24 @@ def _start_of_a_field(text: bytes, marks: list[bytes]) -> bytes:
     if len(line) > max(map(len, marks)) or line.startswith(tuple(marks)):
         return b""
     return line
+
+
+async def field_values(content: Any, name: bytes) -> list[bytes]:
+    """What fields called *name* (lower case) have on their first line, trimmed.
+
+    Only the first 256 KiB are looked at: this server's own lines are on top.
+
+    :param content: :class:`mailhub.interfaces.IContent`.
+    """
+    text = b"\n" + await content.read(0, _STEP)
+    end = _end_in(text)
+    text = text if end < 0 else text[:end]
+    mark = b"\n" + name + b":"
+    lowered = text.lower()
+    values, found = [], lowered.find(mark)
+    while found >= 0:
+        start = found + len(mark)
+        stop = text.find(b"\n", start)
+        values.append(text[start : stop if stop >= 0 else len(text)].strip())
+        found = lowered.find(mark, start)
+    return values

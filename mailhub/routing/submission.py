@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..errors import LocalFault, MailError, NoRouteYet, Refused, UnknownRecipient
+from ..errors import (
+    LocalFault,
+    MailError,
+    NoRouteYet,
+    OverQuota,
+    Refused,
+    RelayDenied,
+    RoutingLoop,
+    UnknownRecipient,
+)
 from ..interfaces import ISubmission
-from ..mail.account import Account, Delivery, Target
+from ..mail.account import Delivery
 from ..mail.address import Address
 from ..mail.dates import format_date
-from ..mail.envelope import Envelope
+from ..mail.envelope import Envelope, Notify, Order
 from ..mail.headers import header_line
+from ..mail.queued import Lease
 from ..policy.check import Pipeline
 from ..policy.header import count_fields
-from ..policy.hops import HopLimit
-from ..smtp.trace import return_path
-from .router import Decision, Outcome, Router
+from ..policy.hops import HopLimit, was_here
+from ..powers import IQuotaStore
+from .decision import Decision, Outcome
+from .planning import Outlet, Planner, Route, Terms
+from .router import Router
 
 #: The checks that no server should be without.
 DEFAULT_CHECKS = (HopLimit(),)
 
 
+#: Tells senders that their mail was delivered here, where they have asked for that
+#: (RFC 3461, section 5.2.2).  Called with the envelope and those recipients, after
+#: they have it; what it returns is stored.
+SuccessNotice = Callable[
+    [Envelope, Sequence[Address]], Awaitable[Sequence[Delivery]]
+]
+
+
 class _Submission:
-    """Local delivery after checks: what both avatars have in common.
+    """Checks, decisions and delivery: what both avatars have in common.
 
     :param store: :class:`mailhub.interfaces.IMailStore`.
     :param checks: objects that provide :class:`mailhub.interfaces.ICheck`.
+    :param outlet: who sends what leaves; ``None``: nothing can.
+    :param tell_success: see :data:`SuccessNotice`; ``None``: nobody is told.
     :param now: seconds since the epoch.
     """
 
@@ -43,28 +65,56 @@ class _Submission:
         router: Router,
         checks: Sequence[Any] = DEFAULT_CHECKS,
         *,
+        outlet: Outlet | None = None,
+        terms: Terms = Terms(),  # noqa: B008  (a frozen value)
+        tell_success: SuccessNotice | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._quotas = store if IQuotaStore.providedBy(store) else None
         self._router = router
         self._checks = Pipeline(checks)
+        self._leaves = outlet is not None
+        self._planner = Planner(router, outlet, terms, now)
+        self._tell_success = tell_success
         self._now = now
 
     async def sender(self, envelope: Envelope) -> None:
-        """Ask the checks."""
+        """Rewrite the sender where that is wished for, and ask the checks.
+
+        :raises MailError: it may not send.
+        """
+        given = envelope.sender
+        if given is not None:
+            envelope.sender = await self._router.sender(given)
+            await self._check_sender(given, envelope.sender)
         await self._checks.sender(envelope)
 
     async def recipient(self, envelope: Envelope, address: Address) -> None:
         """Decide where mail for *address* goes, and ask the checks.
 
+        Everything that is known now is said now, so that nobody gets mail about it
+        later (attack: backscatter).
+
         :raises MailError: it goes nowhere, or a check is against it.
         """
         decision = await self._router.resolve(address)
-        objection = self._objection(decision)
-        if objection is not None:
+        objection = self._objection(decision, envelope)
+        if objection is not None and not isinstance(objection, RelayDenied):
             raise objection
-        await self._checks.recipient(envelope, address)
-        envelope.routes[address] = decision
+        orders = await self._checks.recipient(envelope, address)
+        if objection is not None and not (
+            Order.RELAY in orders or Order.RELAY in envelope.orders
+        ):
+            raise objection
+        if decision.departures and not self._leaves:
+            departure = decision.departures[0]
+            raise NoRouteYet(f"{decision.address} leads to {departure.recipient}")
+        if self._quotas is not None:
+            self._check_quotas(self._quotas, decision, envelope)
+        plain = not (orders or decision.departures or decision.hold)
+        route = decision if plain else Route(address, decision, orders)
+        envelope.routes[address] = route
 
     async def message(
         self, envelope: Envelope, content: Any
@@ -74,56 +124,102 @@ class _Submission:
         :raises MailError: nobody got it.
         """
         await self._checks.message(envelope, content)
-        prefix = return_path(envelope.sender)
-        prefix += envelope.trace + await self._additions(envelope, content)
+        trace = envelope.trace + await self._additions(envelope, content)
+        routes = [_route(envelope, address) for address in envelope.recipients]
+        if envelope.orders or envelope.parameters.hold_until is not None:
+            routes = [
+                route if isinstance(route, Route) else Route(address, route, {})
+                for address, route in zip(envelope.recipients, routes, strict=True)
+            ]
         if envelope.one_by_one:
-            return await self._deliver_each(envelope, content, prefix)
-        accounts = [
-            account
-            for address in envelope.recipients
-            for account in self._accounts(envelope, address)
-        ]
-        await self._commit(self._delivery(content, prefix, accounts))
-        return [None] * len(envelope.recipients)
+            outcomes = await self._deliver_each(envelope, routes, content, trace)
+        else:
+            await self._deliver(envelope, routes, content, trace)
+            outcomes = [None] * len(routes)
+        if envelope.wishes and self._tell_success is not None:
+            await self._tell(self._tell_success, envelope, outcomes)
+        return outcomes
 
-    def _objection(self, decision: Decision) -> MailError | None:
+    async def _check_sender(self, given: Address, sender: Address) -> None:
+        """Strangers may call themselves as they like; other checks know more."""
+
+    def _objection(
+        self, decision: Decision, envelope: Envelope
+    ) -> MailError | None:
+        if decision.outcome is Outcome.BOUNCE and envelope.sender is not None:
+            # Attack: an address of ours that leads to whom a stranger likes.
+            return Refused("This address takes only what comes back")
         return decision.objection()
+
+    def _check_quotas(
+        self, quotas: Any, decision: Decision, envelope: Envelope
+    ) -> None:
+        """
+        :raises OverQuota: a mailbox has no room for a message of that size.
+        """
+        for account in decision.accounts:
+            if account.quota is None:
+                continue
+            octets = max(1, envelope.parameters.size or 0)
+            if quotas.room_of(account.account_id) < octets:
+                raise OverQuota(f"{account.address} is full")
 
     async def _additions(self, envelope: Envelope, content: Any) -> bytes:
         """Header lines that the message lacks."""
         return b""
 
-    def _accounts(self, envelope: Envelope, address: Address) -> Sequence[Account]:
-        decision = envelope.routes[address]
-        assert isinstance(decision, Decision)
-        return decision.accounts
-
-    def _delivery(
-        self, content: Any, prefix: bytes, accounts: Sequence[Account]
-    ) -> Delivery:
-        """One copy for each account, however many recipients lead to it."""
-        targets = {account.account_id: None for account in accounts}
-        return Delivery(
-            content, prefix, tuple(map(Target, targets)), int(self._now())
+    async def _deliver(
+        self,
+        envelope: Envelope,
+        routes: Sequence[Route | Decision],
+        content: Any,
+        trace: bytes,
+        number: int = 0,
+    ) -> None:
+        via = {
+            address
+            for route in routes if isinstance(route, Route)
+            for departure in route.decision.departures
+            for address in departure.via
+        }  # fmt: skip
+        if via and await was_here(content, via):
+            raise RoutingLoop("it was sent on from here before")
+        delivery = await self._planner.delivery(
+            envelope, routes, content, trace, number
         )
+        if not (delivery.targets or delivery.sendings):
+            self.log.info("{id} is thrown away", id=envelope.id)
+            return
+        leases = await self._commit(delivery)
+        if leases:
+            self._planner.send(delivery, leases)
 
     async def _deliver_each(
-        self, envelope: Envelope, content: Any, prefix: bytes
+        self,
+        envelope: Envelope,
+        routes: Sequence[Route | Decision],
+        content: Any,
+        trace: bytes,
     ) -> list[MailError | None]:
         """A delivery per recipient, all begun at once: the store joins commits."""
         outcomes = [
             Deferred.fromCoroutine(
-                self._deliver_one(
-                    self._delivery(content, prefix, self._accounts(envelope, address))
-                )
+                self._deliver_one(envelope, route, content, trace, number)
             )
-            for address in envelope.recipients
+            for number, route in enumerate(routes)
         ]
         return list(await gatherResults(outcomes))
 
-    async def _deliver_one(self, delivery: Delivery) -> MailError | None:
+    async def _deliver_one(
+        self,
+        envelope: Envelope,
+        route: Route | Decision,
+        content: Any,
+        trace: bytes,
+        number: int,
+    ) -> MailError | None:
         try:
-            await self._commit(delivery)
+            await self._deliver(envelope, [route], content, trace, number)
         except MailError as error:
             return error
         except Exception:
@@ -131,21 +227,72 @@ class _Submission:
             return LocalFault("delivery failed")
         return None
 
-    async def _commit(self, delivery: Delivery) -> None:
+    async def _commit(self, delivery: Delivery) -> Sequence[Lease]:
         try:
-            await self._store.deliver(delivery)
+            leases: Sequence[Lease] = await self._store.deliver(delivery)
+            return leases
         except UnknownRecipient as error:
             # An account has gone since RCPT.  For good would be wrong for the other
             # recipients; the next try learns at RCPT which of them it is.
             raise LocalFault(f"while delivering: {error}") from error
+
+    async def _tell(
+        self,
+        tell: SuccessNotice,
+        envelope: Envelope,
+        outcomes: Sequence[MailError | None],
+    ) -> None:
+        """Tell the sender of those who have it by now, and wanted that told.
+
+        The message is taken; what goes wrong here changes nothing about that.
+        """
+        reached = [
+            address
+            for address, error in zip(envelope.recipients, outcomes, strict=True)
+            if error is None and _is_success(envelope, address)
+        ]
+        if not reached:
+            return
+        try:
+            for delivery in await tell(envelope, reached):
+                await self._store.deliver(delivery)
+        except Exception:
+            self.log.failure("nobody could be told of {id}", id=envelope.id)
+
+
+def _route(envelope: Envelope, address: Address) -> Route | Decision:
+    route = envelope.routes[address]
+    assert isinstance(route, Route | Decision)
+    return route
+
+
+def _is_success(envelope: Envelope, address: Address) -> bool:
+    """Whether a recipient's mail is in its mailboxes, and its sender asked about it.
+
+    What leads elsewhere is told of when it is there; a list has taken what is sent
+    to it (RFC 3461, section 5.2.7.3).
+    """
+    wishes = envelope.wishes.get(address)
+    if envelope.sender is None or wishes is None or wishes.notify is None:
+        return False
+    if Notify.SUCCESS not in wishes.notify:
+        return False
+    route = _route(envelope, address)
+    if isinstance(route, Decision):
+        return True
+    departures = route.decision.departures
+    return all(each.owner is not None for each in departures) and not (
+        route.decision.hold or route.orders or envelope.orders
+    )
 
 
 @implementer(ISubmission)
 class InboundSubmission(_Submission):
     """Takes mail from other servers, and from an MTA of ours by LMTP.
 
-    Local recipients only: everything else would be an open relay (RFC 5321,
-    section 7.1; attack: relaying in all its spellings).
+    It goes to recipients here, where these lead to, and to relay domains: everything
+    else would be an open relay (RFC 5321, section 7.1; attack: relaying in all its
+    spellings).
     """
 
 
@@ -163,33 +310,39 @@ class UserSubmission(_Submission):
         checks: Sequence[Any] = DEFAULT_CHECKS,
         *,
         login: str,
-        now: Callable[[], float] = time.time,
+        **more: Any,
     ) -> None:
-        super().__init__(store, router, checks, now=now)
+        super().__init__(store, router, checks, **more)
         self.login = login
 
     async def sender(self, envelope: Envelope) -> None:
+        """The same, with the user's name in the envelope."""
+        envelope.user = self.login
+        await super().sender(envelope)
+
+    async def _check_sender(self, given: Address, sender: Address) -> None:
         """The sender must be the user, or an alias that leads to the user.
 
-        The null sender is everybody's: read receipts need it (RFC 8098, 2.1).
+        That it becomes another by the server's own rules is no matter.  The null
+        sender is everybody's: read receipts need it (RFC 8098, section 2.1).
 
         :raises Refused: it is somebody else's (attack: sender forgery).
         """
-        envelope.user = self.login
-        if envelope.sender is not None and not await self._owns(envelope.sender):
+        if not (await self._owns(given) or await self._owns(sender)):
             raise Refused("Sender address is not yours")
-        await self._checks.sender(envelope)
 
     async def _owns(self, sender: Address) -> bool:
         if str(sender).lower() == self.login:
             return True
         decision = await self._router.resolve(sender)
-        return any(account.address == self.login for account in decision.accounts)
+        return self.login in decision.owners
 
-    def _objection(self, decision: Decision) -> MailError | None:
+    def _objection(
+        self, decision: Decision, envelope: Envelope
+    ) -> MailError | None:
         if decision.outcome is Outcome.ELSEWHERE:
-            return NoRouteYet(f"{decision.address} is not local")
-        return decision.objection()
+            return None
+        return super()._objection(decision, envelope)
 
     async def _additions(self, envelope: Envelope, content: Any) -> bytes:
         """``Date:`` and ``Message-ID:`` where missing (RFC 6409, section 8)."""

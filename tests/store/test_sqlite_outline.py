@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailhub.errors import NoSuchMailbox
-from mailhub.interfaces import IOutlinedMailbox
 from mailhub.mail.flags import DELETED, NO_FLAGS, SEEN, FlagChange
+from mailhub.powers import IOutlinedMailbox
 from mailhub.store.sqlite import outline
 
 from ..contracts.fixture import fails, message, uids_of
@@ -22,7 +22,7 @@ TODO = frozenset((SEEN, "todo"))
 
 
 class OutlineTests(SQLiteFixture, TestCase):
-    """:class:`mailhub.interfaces.IOutlinedMailbox`."""
+    """:class:`mailhub.powers.IOutlinedMailbox`."""
 
     async def fill(self, count):
         await self.append(*[message(str(number)) for number in range(count)])

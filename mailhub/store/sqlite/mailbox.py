@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from zope.interface import implementer
 
 from ...errors import ReadOnlyMailbox
-from ...interfaces import IMailbox, IOutlinedMailbox
+from ...interfaces import IMailbox
 from ...mail.flags import FlagChange, Flags
 from ...mail.mailbox import (
     Changes,
@@ -18,6 +18,7 @@ from ...mail.mailbox import (
     Outline,
 )
 from ...mail.query import Query
+from ...powers import IOutlinedMailbox
 from . import fetching, history, mailboxes, messages, moving, outline
 from .access import Access
 from .change import Change, Key, find_mailbox

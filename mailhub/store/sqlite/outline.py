@@ -41,7 +41,7 @@ _LAST_UNSEEN = (
 
 
 def outline(connection: sqlite3.Connection, key: Key) -> Outline:
-    """See :meth:`mailhub.interfaces.IOutlinedMailbox.outline`.
+    """See :meth:`mailhub.powers.IOutlinedMailbox.outline`.
 
     To be called inside a transaction: its statements must see one state.
     """
@@ -64,7 +64,7 @@ def outline(connection: sqlite3.Connection, key: Key) -> Outline:
 def flags_between(
     connection: sqlite3.Connection, reader: FlagReader, key: Key, first: int, last: int
 ) -> tuple[Flags, list[tuple[int, Flags]]]:
-    """See :meth:`mailhub.interfaces.IOutlinedMailbox.flags_between`.
+    """See :meth:`mailhub.powers.IOutlinedMailbox.flags_between`.
 
     What most messages have is left to SQLite to skip, which takes a tenth of the
     time of making rows of it.
