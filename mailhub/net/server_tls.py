@@ -25,6 +25,14 @@ OPTIONS = (
     | SSL.OP_CIPHER_SERVER_PREFERENCE
 )
 
+#: Octets of a handshake that a client may send.  Those that exist send 2 KiB, or 4 with
+#: keys that withstand quantum computers.
+HANDSHAKE = 8_192
+#: Octets that OpenSSL is given at a time.
+PIECE = 4_096
+#: Content types of records (RFC 8446, section 5.1).
+_RECORDS = range(20, 24)
+
 
 class CertificateStore:
     """The certificate in use, and the ways to speak TLS with it.
@@ -130,7 +138,80 @@ class ServerTLS:
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         """A connection that is about to shake hands."""
-        return SSL.Connection(self.context, None)
+        return FrugalConnection(self.context, None)
+
+
+class FrugalConnection(SSL.Connection):
+    """A connection that a stranger cannot make large.
+
+    OpenSSL's buffer for input grows to the largest piece it was ever given, and does
+    not shrink; a handshake that has begun takes 40 KiB, and a hello may have 128
+    KiB.  So OpenSSL is given little at a time; before the handshake is over it is
+    given whole records only (RFC 8446, section 5.1), and ``HANDSHAKE`` octets at most.
+    """
+
+    _rest = b""
+    _at = 0
+    _heard = 0
+    _is_agreed = False
+
+    def bio_write(self, buf: bytes | bytearray | memoryview) -> int:
+        """Take what has arrived."""
+        self._rest = self._rest[self._at :] + bytes(buf)
+        self._at = 0
+        return len(buf)
+
+    def do_handshake(self) -> None:
+        """Go on with it.
+
+        :raises SSL.WantReadError: the peer has to say more.
+        :raises SSL.Error: it says what is refused, or too much.
+        """
+        while size := self._record():
+            if self._heard + size > HANDSHAKE:
+                self._rest, self._at = b"", 0
+                raise SSL.Error([("SSL routines", "", "the handshake is too long")])
+            if size > len(self._rest) - self._at:
+                break
+            self._heard += size
+            self._feed(size)
+            try:
+                super().do_handshake()
+            except SSL.WantReadError:
+                continue
+            self._is_agreed = True
+            return
+        raise SSL.WantReadError
+
+    def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
+        """Up to so many octets of what the peer has sent.
+
+        :raises SSL.WantReadError: there are none.
+        """
+        while True:
+            try:
+                return super().recv(bufsiz, flags)
+            except SSL.WantReadError:
+                if not self._rest or not self._is_agreed:
+                    raise
+                self._feed(PIECE)
+
+    def _record(self) -> int:
+        """Octets of the record that comes next, or 0 as long as that is not known.
+
+        What is no record is one here: OpenSSL says what is wrong with it.
+        """
+        header = self._rest[self._at : self._at + 5]
+        if header and header[0] not in _RECORDS:
+            return len(self._rest) - self._at
+        return 5 + int.from_bytes(header[3:], "big") if len(header) == 5 else 0
+
+    def _feed(self, size: int) -> None:
+        """Give OpenSSL so many of the octets that wait."""
+        super().bio_write(self._rest[self._at : self._at + size])
+        self._at += size
+        if self._at >= len(self._rest):
+            self._rest, self._at = b"", 0
 
 
 def _only(protocol: bytes) -> Callable[[SSL.Connection, list[bytes]], bytes]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 
 from OpenSSL import SSL
@@ -8,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailhub.net.certificates import CertificateFault, Identity, make_identity
-from mailhub.net.server_tls import CertificateStore
+from mailhub.net.server_tls import HANDSHAKE, CertificateStore
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 IDENTITY = make_identity(("mail.example.org",), NOW)
@@ -175,3 +176,70 @@ class ServerTLSTests(SynchronousTestCase):
 def certificate_of(connection: SSL.Connection):
     """What the server showed."""
     return connection.get_peer_certificate(as_cryptography=True)
+
+
+def record(octets: int) -> bytes:
+    """The beginning of a hello that needs many, in a record of so many octets."""
+    hello = b"\x01\x00\xff\xff\x03\x03".ljust(octets - 5, b"x")
+    return b"\x16\x03\x01" + len(hello).to_bytes(2, "big") + hello
+
+
+class FrugalConnectionTests(SynchronousTestCase):
+    """What a stranger may say before TLS is agreed on (RFC 8446, section 5.1)."""
+
+    def setUp(self) -> None:
+        store = CertificateStore(lambda: IDENTITY)
+        self.far = store.server(b"imap").serverConnectionForTLS(None)
+        self.far.set_accept_state()
+
+    def hear(self, data: bytes) -> None:
+        self.far.bio_write(data)
+        self.far.do_handshake()
+
+    def test_a_handshake_may_have_so_many_octets(self) -> None:
+        half = HANDSHAKE // 2
+        self.assertRaises(SSL.WantReadError, self.hear, record(half))
+        self.assertRaises(SSL.WantReadError, self.hear, b"\x16\x03\x01")
+        rest = (half - 5).to_bytes(2, "big") + b"x" * (half - 5)
+        self.assertRaises(SSL.WantReadError, self.hear, rest)
+
+    def test_a_hello_of_more_octets_is_refused_before_they_come(self) -> None:
+        half = HANDSHAKE // 2
+        self.assertRaises(SSL.WantReadError, self.hear, record(half))
+        with self.assertRaises(SSL.Error) as caught:
+            self.hear(b"\x16\x03\x01" + (half - 4).to_bytes(2, "big"))
+        self.assertNotIsInstance(caught.exception, SSL.WantReadError)
+
+    def test_what_is_no_tls_is_refused_at_once(self) -> None:
+        with self.assertRaises(SSL.Error) as caught:
+            self.hear(b"EHLO client.example.net\r\n")
+        self.assertNotIsInstance(caught.exception, SSL.WantReadError)
+
+    def test_octets_one_by_one_are_a_handshake_too(self) -> None:
+        near = client()
+        for _ in range(2):
+            with contextlib.suppress(SSL.WantReadError):
+                near.do_handshake()
+            for octet in near.bio_read(65_536):
+                with contextlib.suppress(SSL.WantReadError):
+                    self.hear(bytes([octet]))
+            with contextlib.suppress(SSL.WantReadError):
+                pump(self.far, near)
+        self.far.send(b"agreed")
+        pump(self.far, near)
+        self.assertEqual(near.recv(100), b"agreed")
+
+    def test_what_comes_with_the_end_of_the_handshake_is_read(self) -> None:
+        near = client()
+        self.assertRaises(SSL.WantReadError, near.do_handshake)
+        self.assertRaises(SSL.WantReadError, self.hear, near.bio_read(65_536))
+        pump(self.far, near)
+        near.do_handshake()
+        said = b"a CAPABILITY\r\n" * 3_000
+        near.sendall(said)
+        self.hear(near.bio_read(1 << 17))
+        heard = b""
+        with contextlib.suppress(SSL.WantReadError):
+            while True:
+                heard += self.far.recv(1 << 15)
+        self.assertEqual(heard, said)
