@@ -196,6 +196,34 @@ def address() -> Text:
     )
 
 
+def domain_pattern() -> Text:
+    """A domain, or with a dot before it all that are below it."""
+    return Text(
+        'a domain such as "example.org", or ".example.org" for those below it',
+        partial(re.fullmatch, rf"\.?{_HOST_NAME}"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What an address, or all of a domain, becomes: two words."""
+
+    def read(self, value: object, folder: str) -> tuple[str, str]:
+        match value.split() if isinstance(value, str) else ():
+            case [old, new] if (
+                re.fullmatch(rf"{_ADDRESS}|@\.?{_HOST_NAME}", old)
+                and re.fullmatch(rf"{_ADDRESS}|@{_HOST_NAME}", new)
+            ):
+                return old, new
+        raise Unfit(
+            'expected an address or a @domain and what it becomes, such as'
+            ' "root@example.org jo@example.org" or "@mx.example.org @example.org"'
+        )
+
+    def show(self, value: tuple[str, str]) -> str:
+        return quoted(" ".join(value))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A file or folder; a relative one begins at the configuration's folder."""

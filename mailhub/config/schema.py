@@ -7,14 +7,11 @@ from these tables, and a configuration is read by them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
-from typing import Any
 
 from ..net.limits import Limits
 from .kinds import (
     Choice,
     Count,
-    Kind,
     Listener,
     ListOf,
     Place,
@@ -26,39 +23,12 @@ from .kinds import (
     octets,
     seconds,
 )
-from .settings import DNS, PORTS, TLS, Listen, Log, Login, Mail, Server, Store
+from .routing_table import ROUTING
+from .setting import Setting, Table
+from .settings import DNS, PORTS, TLS, Listen, Log, Login, Mail, Routing, Server, Store
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 _HOUR, _DAY = 3600, 86400
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting.
-
-    :ivar meaning: one or more sentences for the person who sets it.
-    """
-
-    kind: Kind
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A ``[table]`` of settings.
-
-    :ivar holder: the dataclass that has a field for each, with its default; the
-        class of the ``Config`` field that has the table's name.
-    """
-
-    meaning: str
-    holder: type
-    settings: dict[str, Setting]
-
-    def default(self, key: str) -> Any:
-        """What *key* is unless it is set."""
-        [value] = (field.default for field in fields(self.holder) if field.name == key)
-        return value
 
 
 #: Workers that one machine may have.
@@ -332,6 +302,12 @@ TABLES = {
         'What a peer may ask for.  No value means "unlimited".', Limits, _LIMITS
     ),
     "mail": Table("Addresses and their meaning.", Mail, _MAIL),
+    "routing": Table(
+        "Whose mail goes where: what the users and aliases of the mailhub command do"
+        " not say.",
+        Routing,
+        ROUTING,
+    ),
     "dns": Table("Who is asked for names.", DNS, _DNS),
     "store": Table("What keeps the mail.", Store, _STORE),
     "log": Table("What the server says about its work.", Log, _LOG),

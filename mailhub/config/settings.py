@@ -132,6 +132,27 @@ class DNS:
 
 
 @dataclass(frozen=True, slots=True)
+class Routing:
+    """Whose mail goes where, beside what the directory says.
+
+    :ivar senders: pairs of what a sender's address is and what it becomes; likewise
+        *recipients*.
+    :ivar srs_lifetime: seconds.
+    """
+
+    relay_domains: tuple[str, ...] = ()
+    backup_mx: tuple[str, ...] = ()
+    senders: tuple[tuple[str, str], ...] = ()
+    recipients: tuple[tuple[str, str], ...] = ()
+    tag_is_mailbox: bool = False
+    programs: bool = False
+    addresses: int = 1_000
+    depth: int = 20
+    srs: bool = True
+    srs_lifetime: float = 21 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """What keeps the mail."""
 
@@ -192,6 +213,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     mail: Mail = field(default_factory=Mail)
     dns: DNS = field(default_factory=DNS)
+    routing: Routing = field(default_factory=Routing)
     store: Store = field(default_factory=Store)
     log: Log = field(default_factory=Log)
     source: str | None = None

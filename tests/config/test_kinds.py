@@ -37,6 +37,9 @@ GOOD = [
     (TIME, "5 min", 300),
     (TIME, "2 h", 7200),
     (TIME, "1 d", 86400),
+    (kinds.domain_pattern(), ".example.org", ".example.org"),
+    (kinds.Rewrite(), "@.example.org  @example.org", ("@.example.org", "@example.org")),
+    (kinds.Rewrite(), "a@b.example c@d.example", ("a@b.example", "c@d.example")),
     (kinds.host_name(), "", ""),
     (kinds.host_name(), "mail.example.org", "mail.example.org"),
     (kinds.host_name(), "localhost", "localhost"),
@@ -71,6 +74,12 @@ BAD = [
     ),
     (SIZE, ["9" * 40 + " KiB", "1  KiB", "1 KiB x", True, None, 1024.5]),
     (TIME, [0, 9, 86401, "forever", "1 day", float("inf"), float("nan")]),
+    (kinds.domain_pattern(), ["", ".", "..a", "a b", "@a.example", 1]),
+    (
+        kinds.Rewrite(),
+        ["", "a@b.example", "@ @b.example", "a@b.example @.c.example", "a b c", 1,
+         "a@b.example c@d.example e"],
+    ),
     (
         kinds.host_name(),
         ["-a.example", "a..b", "a_b", "ä.example", "a" * 254, 1, "x\n"],
