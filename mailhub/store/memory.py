@@ -5,6 +5,7 @@ It is as complete as the others and forgets all when the process ends.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -29,13 +30,17 @@ from ..mail.mailbox import (
     MailboxStatus,
     canonical_name,
 )
+from ..mail.queued import Lease
+from ..powers import IQuotaStore
 from .content import MemorySpool, octets_of
+from .memory_arriving import Arriving
 from .memory_directory import MemoryDirectory
 from .memory_mailbox import MemoryMailbox
+from .memory_queue import MemoryQueue
 from .memory_state import AccountState, Body, MailboxState
 
 
-@implementer(IMailStore)
+@implementer(IMailStore, IQuotaStore)
 class MemoryStore:
     """``IMailStore`` without a disk.
 
@@ -44,6 +49,7 @@ class MemoryStore:
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.directory = MemoryDirectory(now)
+        self.queue = MemoryQueue(self._read)
 
     async def start(self) -> None:
         """Nothing to open."""
@@ -54,27 +60,23 @@ class MemoryStore:
     async def open_account(self, address: str) -> MemoryAccount:
         return MemoryAccount(self.directory.state(address))
 
-    async def deliver(self, delivery: Delivery) -> None:
-        content = cast(IContent, delivery.content)
-        body = Body(delivery.prefix + await octets_of(content))
-        accounts = [
-            self.directory.state_by_id(target.account_id)
-            for target in delivery.targets
-        ]
-        # Mail is not lost because somebody deleted the mailbox it was for.
-        mailboxes = [
-            account.mailboxes.get(target.mailbox, account.mailboxes[INBOX])
-            for account, target in zip(accounts, delivery.targets, strict=True)
-        ]
-        # Check everything before anything is stored.
-        for account in dict.fromkeys(accounts):
-            account.check_room(accounts.count(account) * body.content.size)
-        for mailbox, target in zip(mailboxes, delivery.targets, strict=True):
-            mailbox.keywords.learn([target.flags])
-        for account, mailbox, target in zip(
-            accounts, mailboxes, delivery.targets, strict=True
-        ):
-            account.append(mailbox, [(body, target.flags, delivery.internal_date)])
+    async def deliver(self, delivery: Delivery) -> list[Lease]:
+        arriving = await self._read(delivery)
+        arriving.check()
+        return arriving.make()
+
+    async def _read(self, delivery: Delivery) -> Arriving:
+        data = await octets_of(cast(IContent, delivery.content))
+        return Arriving(delivery, data, self.directory, self.queue)
+
+    def room_of(self, account_id: int) -> int:
+        """See :meth:`mailhub.powers.IQuotaStore.room_of`."""
+        try:
+            state = self.directory.state_by_id(account_id)
+        except UnknownRecipient:
+            return sys.maxsize
+        quota = state.account.quota
+        return sys.maxsize if quota is None else quota - state.used
 
     def spool(self) -> MemorySpool:
         return MemorySpool()

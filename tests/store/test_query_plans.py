@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -22,12 +23,16 @@ from mailhub.mail.account import Delivery, Target
 from mailhub.mail.flags import SEEN, FlagChange
 from mailhub.mail.mailbox import INBOX, Column
 from mailhub.mail.query import And, Header, SentDate, Text, UidSet, When
+from mailhub.mail.queue_list import Alteration, Selection
+from mailhub.mail.queued import Disposal, Settlement
 from mailhub.store.content import BytesContent, octets_of
 from mailhub.store.sqlite import fetching, flagbits, outline, purge, schema, store
+from mailhub.store.sqlite.change import QUEUE
 from mailhub.store.sqlite.files import BlobFiles
 from mailhub.store.sqlite.store import SQLiteStore
 
 from ..contracts.fixture import ALICE, BOB, SENT_AT, fails
+from ..contracts.queueing import ME, NET, NOW, sending
 from .sqlite_fixture import database_of, make_store
 from .verify.folders import fill
 
@@ -51,12 +56,14 @@ WHOLE = (
      "it stops at the first"),
     ("select garbage_id, item_id from garbage where", "garbage",
      "what is due stands in front, and only a piece is taken"),
+    ("select destination, since from queue_destination order by since limit",
+     "queue_destination", "an index has the order, and it takes the first ones"),
 )
 _VERB = re.compile(r"\s*(select|insert|update|delete)\b", re.IGNORECASE)
 #: An index that SQLite makes for one statement costs a look at all rows, too.
 _SCAN = re.compile(r"(?:SCAN (\w+)|SEARCH (\w+) USING AUTOMATIC)")
 _SPACES = re.compile(r"\s+")
-_MOST_PARAMETERS = 12
+_MOST_PARAMETERS = 16
 
 
 class Recording(sqlite3.Connection):
@@ -131,6 +138,7 @@ async def use(store: SQLiteStore) -> None:
     await directory.remove_domain("example.net")
     await directory.domains(), await directory.accounts(), await directory.aliases()
     await store.probe()
+    store.room_of(1)
     account = await store.open_account(BOB)
     await account.unsubscribe("Trash")
     await account.append(INBOX, [])
@@ -148,6 +156,42 @@ async def use(store: SQLiteStore) -> None:
     await old.set_flags([uids[0], *uids[20:25]], FlagChange.REMOVE, frozenset({"$two"}))
     await old.copy([uids[0], 10**9], "Old")
     await old.claim_recent()
+    await _queue(store)
+
+
+async def _queue(store: SQLiteStore) -> None:
+    queue, seen = store.queue, Selection()
+    for name in ("A", "B"):
+        put = sending(name, f"a@{NET}", f"b@{NET}", "c@example.com", f"d@{NET}")
+        for each in (put, replace(put, keeper=ME, kept_until=NOW + 60)):
+            delivery = Delivery(BytesContent(b"m"), b"", (), SENT_AT, (each,))
+            await store.deliver(delivery)
+    await gatherResults([
+        Deferred.fromCoroutine(
+            store.deliver(
+                Delivery(BytesContent(b"q%d" % number), b"", (), SENT_AT, (each, each))
+            )
+        )
+        for number in range(2)
+    ])
+    await queue.ready(NOW, 10)
+    await queue.next_due(NOW)
+    lent = await queue.lease(NET, 10, ME, NOW, NOW + 60)
+    content = await queue.open(lent[0].message.message_id)
+    content.close()
+    await queue.renew(lent[0], NOW + 120)
+    one, two, three = [each.recipient_id for each in lent[0].recipients]
+    await queue.settle(lent[0], [
+        Settlement(one, Disposal.GONE), Settlement(two, Disposal.LATER, due=NOW + 1),
+        Settlement(three, Disposal.HELD, hold="x"),
+    ])
+    for selection in (seen, Selection(queue_ids=("A", "B"))):
+        await queue.entries(selection, 10)
+    await queue.alter(seen, Alteration(hold="x"), NOW)
+    await queue.alter(seen, Alteration(hold="", retry=True, priority=3), NOW)
+    await queue.ages(NOW, (60.0,))
+    await queue.free(ME)
+    await queue.alter(seen, Alteration(delete=True), NOW)
 
 
 async def _read(store: SQLiteStore) -> None:
@@ -184,7 +228,7 @@ async def _read(store: SQLiteStore) -> None:
     ])
     await inbox.status()
     await inbox.expunge([29], deleted_only=False)  # Of a large one, the last.
-    store._access._modseqs([inbox._key])
+    store._access._modseqs([inbox._key, QUEUE])
 
 
 class PlanTests(TestCase):
@@ -225,7 +269,7 @@ class PlanTests(TestCase):
                 if not _VERB.match(text) or "sqlite_schema" in text:
                     continue
                 whole = scans(connection, statement)
-                for name in whole & (tables | {"m", "i", "h", "b"}):
+                for name in whole & (tables | {"m", "i", "h", "b", "r"}):
                     reasons = [
                         row
                         for row in WHOLE

@@ -22,7 +22,7 @@ from ..watching import Listener, Poll, Watchers
 from . import purge, schema
 from .baton import Baton
 from .bodies import NewBody
-from .change import Change, Key
+from .change import QUEUE, Change, Key
 from .files import IN_ROW, BlobFiles
 from .flagbits import FlagReader
 from .incoming import Intake
@@ -50,6 +50,9 @@ _READ_PATIENCE = 250
 #: KiB of the database that are kept in memory for reading: so much holds the upper
 #: levels of the trees of a million messages.
 _READ_CACHE_KIB = 8 * 1024
+
+#: What changes with everything that comes into the queue or is lent.
+_QUEUE_NUMBER = "select 0, 0, value from setting where name = 'queue'"
 
 _DIRECTORY_VERSION = "select value from setting where name = 'directory'"
 
@@ -242,5 +245,7 @@ class Access:
                 " in (select value from json_each(?))",
                 (json.dumps([mailbox_id for _, mailbox_id in keys]),),
             ).fetchall()
+            if QUEUE in keys:
+                rows += connection.execute(_QUEUE_NUMBER).fetchall()
         found = {row[:2]: row[2] for row in rows}
         return {key: found.get(key, 0) for key in keys}

@@ -72,11 +72,12 @@ class NewBody:
             os.unlink(self.path)
 
 
-def store_new(change: Change, new: Sequence[NewBody]) -> int | None:
-    """Put bodies in the database, for one message each.
+def store_new(change: Change, new: Sequence[NewBody]) -> tuple[int, int] | None:
+    """Put the contents of bodies in the database, each with one reference.
 
-    -> the item_id of the first, the others following; ``None`` where content of
-    one of them is there already, or needs a look: all is to be undone then.
+    -> the blob_id of the first, the others following, and the first item_id that is
+    free; ``None`` where content of one of them is there already, or needs a look:
+    all is to be undone then.
     """
     connection = change.connection
     [[blob_id, item_id]] = connection.execute(_NEXT_IDS).fetchall()
@@ -98,15 +99,30 @@ def store_new(change: Change, new: Sequence[NewBody]) -> int | None:
     )
     if stored.rowcount != len(new):
         return None
+    change.octets += sum([body.size for body in new if body.data is not None])
+    return int(blob_id), int(item_id)
+
+
+def store_items(
+    change: Change, item_id: int, new: Sequence[NewBody], blob_ids: Sequence[int]
+) -> None:
+    """Put down what is kept of messages beside their contents.
+
+    :param item_id: of the first, the others following.
+    """
+    octets = bytearray
+    connection = change.connection
     summaries = [body.summary() for body in new]
     connection.executemany(
         "insert into item values (?, ?, ?, ?, ?, ?, ?)",
         [
             (
-                item_id + number, blob_id + number, made.sent, octets(body.prefix),
+                number, blob_id, made.sent, octets(body.prefix),
                 octets(made.envelope), octets(made.bodystructure), octets(made.body),
             )
-            for number, (body, made) in enumerate(zip(new, summaries, strict=True))
+            for number, (body, blob_id, made) in enumerate(
+                zip(new, blob_ids, summaries, strict=True), item_id
+            )
         ],
     )
     connection.executemany(
@@ -116,15 +132,13 @@ def store_new(change: Change, new: Sequence[NewBody]) -> int | None:
             for number, made in enumerate(summaries, item_id)
         ],
     )
-    change.octets += sum([body.size for body in new if body.data is not None])
-    return int(item_id)
 
 
 def store(change: Change, body: NewBody, references: int) -> int:
     """Put *body* in the database for that many messages.  -> item_id"""
     summary = body.summary()
     connection = change.connection
-    blob_id = _store_content(change, body)
+    blob_id = store_content(change, body)
     [[item_id]] = connection.execute(
         "insert into item (blob_id, sent, prefix, envelope, bodystructure, body)"
         " values (?, ?, ?, ?, ?, ?) returning item_id",
@@ -142,8 +156,11 @@ def store(change: Change, body: NewBody, references: int) -> int:
     return int(item_id)
 
 
-def _store_content(change: Change, body: NewBody) -> int:
-    """-> blob_id, of a row that is there already where the content is known"""
+def store_content(change: Change, body: NewBody) -> int:
+    """Put content in the database for one who refers to it.
+
+    -> blob_id, of a row that is there already where the content is known
+    """
     connection = change.connection
     rows = connection.execute(
         "select blob_id from blob where digest = ?", (body.digest,)

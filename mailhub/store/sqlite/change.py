@@ -12,6 +12,9 @@ from .files import BlobFiles
 #: A mailbox: account_id, mailbox_id.
 Key = tuple[int, int]
 
+#: What stands for the queue among the mailboxes that a change has touched.
+QUEUE: Key = (0, 0)
+
 #: UIDs have 32 bits (RFC 3501, section 2.3.1.1).
 MAX_UID = 2**32 - 1
 

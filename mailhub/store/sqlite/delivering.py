@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from ...mail.account import Target
-from . import bodies, incoming
+from ...interfaces import IContent
+from ...mail.account import Delivery, Target
+from ...mail.queued import Lease, Sending
+from . import bodies, incoming, queue_adding
 from .bodies import NewBody
 from .change import MAX_UID, Change, Key
+from .incoming import Intake
+from .queue_adding import Putting
+from .references import share_blobs, share_items
 
 
 class NotTogether(Exception):
@@ -26,48 +31,143 @@ class NotTogether(Exception):
 class Delivering:
     """The change that one delivery makes.
 
+    :ivar body: as the targets get it.
     :ivar internal_date: seconds since the epoch.
+    :ivar sendings: what goes into the queue; each has a recipient.
+    :ivar prefix: the header lines on top of what goes there.
     """
 
     body: NewBody
     targets: Sequence[Target]
     internal_date: int
+    sendings: Sequence[Sending] = ()
+    prefix: bytes = b""
 
-    def __call__(self, change: Change) -> None:
+    def __call__(self, change: Change) -> list[Lease]:
         """Make it; raises what :func:`incoming.deliver` does."""
         incoming.deliver(change, self.body, self.targets, self.internal_date)
+        if not self.sendings:
+            return []
+        blob_ids = [bodies.store_content(change, self.body) for _ in self.sendings]
+        return _lent(queue_adding.put(change, self.puttings(blob_ids)))
 
     @staticmethod
-    def together(change: Change, deliveries: Sequence[Any]) -> None:
+    def together(change: Change, deliveries: Sequence[Any]) -> list[list[Lease]]:
         """Make all of them, in their order.
 
         :raises Exception: one of them cannot be made, or not in this way; the
             caller undoes what was done and makes each alone.
         """
-        _deliver_all(change, deliveries)
+        return _deliver_all(change, deliveries)
+
+    def puttings(self, blob_ids: Sequence[int]) -> list[Putting]:
+        """What goes into the queue, with the content of each."""
+        size = len(self.prefix) + self.body.content_size
+        return [
+            Putting(sending, blob_id, self.prefix, size)
+            for sending, blob_id in zip(self.sendings, blob_ids, strict=True)
+        ]
 
 
+async def prepare(intake: Intake, delivery: Delivery) -> Delivering:
+    """The change that *delivery* makes; its content is kept if it is large.
+
+    :raises LocalFault: it cannot be read, or made durable.
+    """
+    targets, prefix = delivery.targets, delivery.prefix
+    body = await intake.body(
+        cast(IContent, delivery.content), delivery.target_prefix + prefix,
+        for_mailbox=bool(targets),
+    )
+    sendings = delivery.sendings
+    if sendings:
+        sendings = tuple([each for each in sendings if each.recipients])
+    return Delivering(body, targets, delivery.internal_date, sendings, prefix)
+
+
+def _lent(leases: Sequence[list[Lease]]) -> list[Lease]:
+    return leases[0] if len(leases) == 1 else sum(leases, [])
+
+
+def _deliver_all(
+    change: Change, deliveries: Sequence[Delivering]
+) -> list[list[Lease]]:
+    first = bodies.store_new(change, [each.body for each in deliveries])
+    if first is None:
+        raise NotTogether
+    blob_id, item_id = first
+    numbered = list(enumerate(deliveries, blob_id))
+    local = [(number, each) for number, each in numbered if each.targets]
+    if local:
+        _deliver_local(change, item_id, local)
+    leaving = [(number, each) for number, each in numbered if each.sendings]
+    if not leaving:
+        return [[] for _ in deliveries]
+    return _queue(change, leaving, len(deliveries), blob_id)
+
+
+#: Deliveries, and the numbers of their contents.
+_Numbered = Sequence[tuple[int, Delivering]]
 #: A place in a mailbox that was not given yet: internal_date, size, item_id.
 _Place = tuple[int, int, int]
 
 
-def _deliver_all(change: Change, deliveries: Sequence[Delivering]) -> None:
+def _deliver_local(change: Change, first: int, local: _Numbered) -> None:
+    """Put messages into all their mailboxes.
+
+    :param first: the first item_id that is free.
+    """
     mailboxes: defaultdict[tuple[int, str], list[_Place]] = defaultdict(list)
-    first = bodies.store_new(change, [each.body for each in deliveries])
-    if first is None:
-        raise NotTogether
-    for item_id, each in enumerate(deliveries, first):
-        if len(each.targets) != 1 or each.targets[0].flags:
-            raise NotTogether
-        [target] = each.targets
+    copies: list[tuple[int, int]] = []
+    for item_id, (_, each) in enumerate(local, first):
         place = each.internal_date, each.body.size, item_id
-        mailboxes[target.account_id, target.mailbox].append(place)
+        for target in each.targets:
+            if target.flags:
+                raise NotTogether
+            mailboxes[target.account_id, target.mailbox].append(place)
+        if len(each.targets) > 1:
+            copies.append((item_id, len(each.targets) - 1))
+    bodies.store_items(
+        change, first, [each.body for _, each in local], [number for number, _ in local]
+    )
+    if copies:
+        share_items(change.connection, copies)
     rows: list[tuple[int, ...]] = []
     for (account_id, name), places in mailboxes.items():
         rows += _give_places(change, account_id, name, places)
     change.connection.executemany(
         "insert into message values (?, ?, ?, ?, ?, ?, ?, ?)", rows
     )
+
+
+def _queue(
+    change: Change, leaving: _Numbered, deliveries: int, first: int
+) -> list[list[Lease]]:
+    """Put messages into the queue.
+
+    :param deliveries: how many there are in all; the first's content is *first*.
+    """
+    shares = [
+        (blob_id, more)
+        for blob_id, each in leaving
+        if (more := len(each.sendings) - (not each.targets))
+    ]
+    if shares:
+        share_blobs(change.connection, shares)
+    leases = iter(
+        queue_adding.put(
+            change,
+            [
+                putting
+                for blob_id, each in leaving
+                for putting in each.puttings([blob_id] * len(each.sendings))
+            ],
+        )
+    )
+    results: list[list[Lease]] = [[] for _ in range(deliveries)]
+    for blob_id, each in leaving:
+        results[blob_id - first] = _lent([next(leases) for _ in each.sendings])
+    return results
 
 
 def _give_places(

@@ -114,12 +114,12 @@ def _with_content(
     place = 1 + columns.index(Column.CONTENT)
     end = len(columns)
     return [
-        (*row[:place], _content(connection, files, *row[end:]), *row[place:end])
+        (*row[:place], content_of(connection, files, *row[end:]), *row[place:end])
         for row in rows
     ]
 
 
-def _content(
+def content_of(
     connection: sqlite3.Connection,
     files: BlobFiles,
     prefix: bytes,
@@ -129,6 +129,11 @@ def _content(
     in_file: int,
     data: bytes | None = None,
 ) -> IContent:
+    """The octets of a message.
+
+    :param in_file: whether a file holds the content.
+    :param data: the content, if it has been read.
+    """
     if data is not None:
         return BytesContent(prefix + data)
     if in_file:

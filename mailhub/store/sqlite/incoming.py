@@ -45,9 +45,12 @@ class Intake:
         self._reactor = reactor
         self._pool = pool
 
-    async def body(self, content: IContent, prefix: bytes = b"") -> NewBody:
+    async def body(
+        self, content: IContent, prefix: bytes = b"", *, for_mailbox: bool = True
+    ) -> NewBody:
         """*content* behind *prefix*; a large one is durable after this.
 
+        :param for_mailbox: its summary will be asked for.
         :raises LocalFault: it cannot be read, or made durable.
         """
         if content.size <= IN_ROW:
@@ -61,16 +64,19 @@ class Intake:
             body.temporary = True
         try:
             with storage_faults():
-                await deferToThreadPool(self._reactor, self._pool, self._keep, body)
+                await deferToThreadPool(
+                    self._reactor, self._pool, self._keep, body, for_mailbox
+                )
         except BaseException:
             body.close()
             raise
         return body
 
-    def _keep(self, body: NewBody) -> None:
+    def _keep(self, body: NewBody, for_mailbox: bool) -> None:
         self._files.keep(body.path, body.digest)
         body.kept = True
-        body.summary()
+        if for_mailbox:
+            body.summary()
 
     async def _copy(self, content: IContent) -> str:
         path = f"{self._temporary}/content-{secrets.token_hex(8)}"

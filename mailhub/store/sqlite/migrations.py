@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from . import queue_tables
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -35,7 +37,7 @@ class Step:
 
 
 #: The first leads from version 1 to version 2, and so on.
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (Step("a queue of mail that leaves", queue_tables.make),)
 
 
 def latest(steps: Sequence[Step]) -> int:

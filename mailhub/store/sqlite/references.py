@@ -1,4 +1,4 @@
-"""Who still needs an item or a blob.
+"""Who still needs an item or a blob: messages the items, items and queue the blobs.
 
 Each has one reference; those beyond are counted in a thin table of their own, so
 that a copy of a thousand messages does not rewrite their headers.
@@ -6,8 +6,9 @@ that a copy of a thousand messages does not rewrite their headers.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .change import Change
 
@@ -23,13 +24,20 @@ def share_items(
     )
 
 
+def share_blobs(
+    connection: sqlite3.Connection, shares: Iterable[tuple[int, int]]
+) -> None:
+    """Note more references: pairs of blob_id and their number."""
+    connection.executemany(
+        "insert into shared_blob values (?, ?)"
+        " on conflict do update set extra = extra + excluded.extra",
+        shares,
+    )
+
+
 def share_blob(connection: sqlite3.Connection, blob_id: int) -> None:
     """Note one more reference to a blob."""
-    connection.execute(
-        "insert into shared_blob values (?, 1)"
-        " on conflict do update set extra = extra + 1",
-        (blob_id,),
-    )
+    share_blobs(connection, [(blob_id, 1)])
 
 
 def drop_items(change: Change, item_ids: Iterable[int]) -> None:
@@ -49,19 +57,38 @@ def release_item(connection: sqlite3.Connection, item_id: int) -> None:
     rows = connection.execute(
         "delete from item where item_id = ? returning blob_id", (item_id,)
     ).fetchall()
-    for (blob_id,) in rows:
-        _release_blob(connection, blob_id)
+    release_blobs(connection, [blob_id for (blob_id,) in rows])
 
 
-def _release_blob(connection: sqlite3.Connection, blob_id: int) -> None:
-    if _still_shared(connection, "blob", blob_id):
+def release_blobs(connection: sqlite3.Connection, blob_ids: Sequence[int]) -> None:
+    """Give up one reference to each; with the last one a blob goes.
+
+    Of many, most have no other: those go together.
+    """
+    if not blob_ids:
         return
+    shared = connection.execute(
+        "select blob_id from shared_blob where blob_id in"
+        " (select value from json_each(?))",
+        (json.dumps(blob_ids),),
+    ).fetchall()
+    last: Sequence[int] = blob_ids
+    if shared:
+        counted = {blob_id for (blob_id,) in shared}
+        last = [
+            blob_id
+            for blob_id in blob_ids
+            if blob_id not in counted
+            or not _still_shared(connection, "blob", blob_id)
+        ]
     rows = connection.execute(
-        "delete from blob where blob_id = ? returning digest, data is null", (blob_id,)
+        "delete from blob where blob_id in (select value from json_each(?))"
+        " returning iif(data is null, digest, null)",
+        (json.dumps(last),),
     ).fetchall()
     connection.executemany(
         "insert or ignore into doomed_file values (?)",
-        [(digest,) for digest, in_file in rows if in_file],
+        [row for row in rows if row[0] is not None],
     )
 
 

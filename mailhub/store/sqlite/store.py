@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from zope.interface import implementer
 
 from ...errors import LocalFault, UnknownRecipient
-from ...interfaces import IContent, IMailStore, IMeasuredStore, ISpool
+from ...interfaces import IMailStore, IMeasuredStore, ISpool
 from ...logbook import Complaints
 from ...mail.account import Delivery
+from ...mail.queued import Lease
+from ...powers import IQuotaStore
 from ..measures import Measures
 from .access import Access
 from .account import SQLiteAccount
 from .change import leave_a_mark
-from .delivering import Delivering
+from .delivering import prepare
 from .live_directory import LiveDirectory
+from .queue import SQLiteQueue
 
 #: Seconds that a commit proves for that more can be stored: who asks often should
 #: not keep the disk busy.
 PROOF_SECONDS = 5.0
 
+_USED = "select used, quota from account where account_id = ?"
 
-@implementer(IMailStore, IMeasuredStore)
+
+@implementer(IMailStore, IMeasuredStore, IQuotaStore)
 class SQLiteStore:
     """``IMailStore`` in one data directory; processes may share it.
 
@@ -48,6 +54,7 @@ class SQLiteStore:
         complaints: Complaints | None = None,
     ) -> None:
         self.directory = LiveDirectory(lambda: self._access)
+        self.queue = SQLiteQueue(lambda: self._access)
         self.path = path
         self.measures = Measures()
         self._complaints = complaints
@@ -86,21 +93,28 @@ class SQLiteStore:
             raise UnknownRecipient(f"no account {address!r}")
         return SQLiteAccount(self._access, account)
 
-    async def deliver(self, delivery: Delivery) -> None:
+    async def deliver(self, delivery: Delivery) -> list[Lease]:
         """See :meth:`mailhub.interfaces.IMailStore.deliver`."""
         access = self._access
-        content = cast(IContent, delivery.content)
-        body = await access.intake.body(content, delivery.prefix)
+        delivering = await prepare(access.intake, delivery)
+        body = delivering.body
         try:
-            await access.change(
-                Delivering(body, delivery.targets, delivery.internal_date),
-                body.summary,
+            return await access.change(
+                delivering, body.summary if delivering.targets else None
             )
         except BaseException:
             access.discard([body])
             raise
         finally:
             body.close()
+
+    def room_of(self, account_id: int) -> int:
+        """See :meth:`mailhub.powers.IQuotaStore.room_of`."""
+        with self._access.reading() as connection:
+            for used, quota in connection.execute(_USED, (account_id,)).fetchall():
+                if quota is not None:
+                    return int(quota) - int(used)
+        return sys.maxsize
 
     def spool(self) -> ISpool:
         """A message that arrives; large ones lie on the store's volume."""

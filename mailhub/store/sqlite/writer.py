@@ -10,9 +10,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -62,17 +61,27 @@ class Work:
 class Joint(Protocol):
     """A change that can be made together with others of its class, at less cost."""
 
-    def __call__(self, change: Change) -> None:
-        """Make it alone."""
+    def __call__(self, change: Change) -> Any:
+        """Make it alone.  -> its result"""
 
     @staticmethod
-    def together(change: Change, makes: Sequence[Any]) -> None:
-        """Make all of *makes*, or raise, whereupon each is made alone."""
+    def together(change: Change, makes: Sequence[Any]) -> Sequence[Any]:
+        """Make all of *makes*, or raise, whereupon each is made alone.
+
+        -> the result of each
+        """
 
 
-def _kind_of(work: Work) -> object:
-    """What works have in common that can be made together, or else nothing."""
-    return type(work.make) if hasattr(work.make, "together") else work.make
+def _alike(group: list[Work]) -> Iterable[list[Work]]:
+    """Works that can be made together; whatever waits at the same time has no order.
+
+    Each sort is made where the first of it stands.
+    """
+    sorts: dict[object, list[Work]] = {}
+    for work in group:
+        sort = type(work.make) if hasattr(work.make, "together") else id(work)
+        sorts.setdefault(sort, []).append(work)
+    return sorts.values()
 
 
 class Writer:
@@ -279,8 +288,7 @@ class Writer:
     def _commit(self, group: list[Work]) -> set[Key]:
         """Make the changes of *group* and commit.  -> the mailboxes touched"""
         touched: set[Key] = set()
-        for _, alike in groupby(group, _kind_of):
-            works = list(alike)
+        for works in _alike(group):
             if len(works) > 1 and self._make_together(works, touched):
                 continue
             for work in works:
@@ -331,12 +339,14 @@ class Writer:
             return False
         makes = [work.make for work in works]
         try:
-            self._try(lambda change: together(change, makes), touched)
+            results = self._try(lambda change: together(change, makes), touched)
         except Exception:
             # Each is tried alone: who is to blame will be told the reason then.
             if not self._connection.in_transaction:
                 raise
             return False
+        for work, result in zip(works, results, strict=True):
+            work.result = result
         return True
 
     def _try(self, make: Callable[[Change], Any], touched: set[Key]) -> Any:

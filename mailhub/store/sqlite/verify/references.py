@@ -45,7 +45,11 @@ TABLES = (
         "null", Kind.ITEM_REFERENCES, Kind.UNREFERENCED_ITEM,
     ),
     Counted(
-        "blob", ("select blob_id from item where blob_id between ? and ?",),
+        "blob",
+        (
+            "select blob_id from item where blob_id between ? and ?",
+            "select blob_id from queue_message where blob_id between ? and ?",
+        ),
         "lower(hex(digest))", Kind.BLOB_REFERENCES, Kind.UNREFERENCED_BLOB,
     ),
 )

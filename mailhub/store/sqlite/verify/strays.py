@@ -45,6 +45,7 @@ _STRAYS = {
     "shared_blob": (
         "not exists (select 1 from blob b where b.blob_id = t.blob_id)"
         " and t.blob_id not in (select blob_id from item)"
+        " and t.blob_id not in (select blob_id from queue_message)"
     ),
 }
 

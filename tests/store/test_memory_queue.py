@@ -1,0 +1,16 @@
+"""Tests for :mod:`mailhub.store.memory_queue`: the contract of all queues."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from mailhub.store.memory import MemoryStore
+
+from ..contracts.queue import QueueContract
+
+
+class MemoryQueueTests(QueueContract, TestCase):
+    """The contract of all queues."""
+
+    async def make_store(self):
+        return MemoryStore()

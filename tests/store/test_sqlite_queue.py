@@ -1,0 +1,12 @@
+"""Tests for :mod:`mailhub.store.sqlite.queue`: the contract, and what is its own."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from ..contracts.queue import QueueContract
+from .sqlite_fixture import SQLiteFixture
+
+
+class SQLiteQueueTests(QueueContract, SQLiteFixture, TestCase):
+    """The contract of all queues."""
