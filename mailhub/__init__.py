@@ -22,7 +22,7 @@ Floors, from the top; a module imports only from floors below its own
     3  store  auth  policy  net     backends, login, checks, connections
     2  interfaces  logbook          the seams; how to write to the log
     2  powers                       what backends may do besides
-    1  smtp  imap  pop3             pure: syntax, session state, replies
+    1  smtp  imap  pop3  tables     pure: syntax, session state, replies; aliases(5)
     0  mail  errors  counting       pure values and formats
 
 ``testing`` stands on top, so that a test's server is put together by the same code

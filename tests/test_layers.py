@@ -21,7 +21,7 @@ LONGEST_FUNCTION = 60
 #: From the ground up; ``server`` stands for every protocol's ``server``.
 FLOORS = (
     ("errors", "counting", "mail"),
-    ("smtp", "imap", "pop3"),
+    ("smtp", "imap", "pop3", "tables"),
     ("interfaces", "powers", "logbook"),
     ("store", "auth", "policy", "net"),
     ("routing", "config"),
@@ -35,7 +35,7 @@ FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 #: Neighbours on a floor that may be imported all the same.
 ALSO_ALLOWED = {("mail", "errors")}
 PROTOCOLS = ("smtp", "imap", "pop3")
-PURE = ("errors", "counting", "mail", *PROTOCOLS)
+PURE = ("errors", "counting", "mail", "tables", *PROTOCOLS)
 #: Modules that reach for files, clocks, sockets, threads or the framework.  Pure
 #: packages get what they need as arguments.
 IMPURE = {
