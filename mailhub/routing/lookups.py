@@ -54,7 +54,7 @@ class Domains:
 class Lookups:
     """What a router asks: first the directory, then each of the sources.
 
-    :param directory: :class:`mailhub.interfaces.IDirectory`; forwards are asked for
+    :param directory: :class:`mailhub.interfaces.IDirectory`; it is asked for forwards
         where it provides :class:`mailhub.powers.IForwards`.
     :param host_names: names and ``[literals]`` of this machine itself.
     :param postmaster: an address in lower case, or ``""``.

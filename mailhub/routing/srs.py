@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 from base64 import b32encode
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from hmac import compare_digest, digest
@@ -49,14 +50,18 @@ class NotOurs(MailError):
 class SRS:
     """Signs senders, and finds them again.
 
-    :param key: known to this server only.
+    :param key: gives what is known to this server only, when it is first needed; the
+        errors are its own.
     :param lifetime_days: how long bounces are taken.
     """
 
-    def __init__(self, key: bytes, lifetime_days: int = LIFETIME_DAYS) -> None:
+    def __init__(
+        self, key: Callable[[], bytes], lifetime_days: int = LIFETIME_DAYS
+    ) -> None:
         if not 0 < lifetime_days < DAYS:
             raise ValueError("days come round again")
-        self._key = key
+        self._find_key = key
+        self._key = b""
         self._lifetime = lifetime_days
 
     def is_signed(self, local: str) -> bool:
@@ -105,6 +110,7 @@ class SRS:
         return f"SRS1={self._hash(f'{first}={rest}')}={first}={rest}"
 
     def _hash(self, text: str) -> str:
+        self._key = self._key or self._find_key()
         # Some servers write addresses in lower case.
         code = b32encode(digest(self._key, text.lower().encode(), sha256))
         return code[:HASH_LENGTH].decode("ascii").lower()

@@ -9,8 +9,9 @@ from zope.interface import implementer
 
 from ..errors import MailboxExists, NotPermitted, UnknownRecipient
 from ..interfaces import IDirectory
-from ..mail.account import Account, Alias
+from ..mail.account import Account, Alias, Forward
 from ..mail.mailbox import INBOX, SPECIAL_MAILBOXES
+from ..powers import IForwards
 from .memory_state import AccountState
 
 
@@ -19,7 +20,7 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-@implementer(IDirectory)
+@implementer(IDirectory, IForwards)
 class MemoryDirectory:
     """``IDirectory`` whose methods have their answers at hand.
 
@@ -31,6 +32,7 @@ class MemoryDirectory:
         self._now = now
         self._domains: set[str] = set()
         self._aliases: dict[str, Alias] = {}
+        self._forwards: dict[str, Forward] = {}
         self._accounts: dict[str, AccountState] = {}
         self._by_id: dict[int, AccountState] = {}
         self._validities: dict[str, int] = {}
@@ -112,6 +114,7 @@ class MemoryDirectory:
         if state is None:
             return False
         del self._by_id[state.account.account_id]
+        self._forwards.pop(address, None)
         self._validities[address] = state.uidvalidity
         state.gone = True
         for mailbox in list(state.mailboxes.values()):
@@ -132,3 +135,20 @@ class MemoryDirectory:
 
     async def remove_alias(self, address: str) -> bool:
         return self._aliases.pop(address, None) is not None
+
+    async def find_forward(self, address: str) -> Forward | None:
+        return self._forwards.get(address)
+
+    async def forwards(self) -> list[Forward]:
+        return [self._forwards[address] for address in sorted(self._forwards)]
+
+    async def set_forward(
+        self, address: str, targets: Iterable[str], keeps: bool = False
+    ) -> bool:
+        if address not in self._accounts:
+            return False
+        self._forwards[address] = Forward(address, tuple(targets), keeps)
+        return True
+
+    async def remove_forward(self, address: str) -> bool:
+        return self._forwards.pop(address, None) is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mailhub.errors import MailboxExists, NotPermitted
 from mailhub.interfaces import IAtomicDirectory
-from mailhub.mail.account import Account, Alias
+from mailhub.mail.account import Account, Alias, Forward
 from mailhub.mail.mailbox import SPECIAL_MAILBOXES
+from mailhub.powers import IForwards
 
 from .fixture import ALICE, BOB, StoreFixture, fails, names_of
 
@@ -133,6 +134,30 @@ class DirectoryContract(StoreFixture):
         addresses = [alias.address for alias in await directory.aliases()]
         self.assertEqual(addresses, ["@example.org", "a@example.org"])
 
+    async def test_a_forward_is_made_replaced_and_removed(self):
+        directory = self.store.directory
+        self.assertTrue(IForwards.providedBy(directory))
+        self.assertIsNone(await directory.find_forward(ALICE))
+        self.assertTrue(await directory.set_forward(ALICE, [BOB, "x@example.com"]))
+        found = await directory.find_forward(ALICE)
+        self.assertEqual(found, Forward(ALICE, (BOB, "x@example.com")))
+        self.assertTrue(await directory.set_forward(ALICE, [BOB], keeps=True))
+        kept = Forward(ALICE, (BOB,), keeps=True)
+        self.assertEqual(await directory.find_forward(ALICE), kept)
+        self.assertEqual(await directory.forwards(), [kept])
+        self.assertTrue(await directory.remove_forward(ALICE))
+        self.assertFalse(await directory.remove_forward(ALICE))
+        self.assertEqual(await directory.forwards(), [])
+
+    async def test_a_forward_belongs_to_its_account(self):
+        directory = self.store.directory
+        self.assertFalse(await directory.set_forward(BOB, [ALICE]))
+        await directory.add_account(BOB, "")
+        await directory.set_forward(BOB, [ALICE])
+        await directory.remove_account(BOB)
+        await directory.add_account(BOB, "")
+        self.assertIsNone(await directory.find_forward(BOB))
+
     async def test_changes_as_one_are_all_made_or_none(self):
         directory = self.store.directory
         if not IAtomicDirectory.providedBy(directory):
@@ -179,6 +204,9 @@ class DirectoryContract(StoreFixture):
             lambda: directory.set_alias("team@example.org", [ALICE]),
             lambda: directory.set_alias("team@example.org", [BOB]),
             lambda: directory.remove_alias("team@example.org"),
+            lambda: directory.set_forward(BOB, [ALICE]),
+            lambda: directory.set_forward(BOB, [ALICE], keeps=True),
+            lambda: directory.remove_forward(BOB),
             lambda: directory.remove_account(BOB),
             lambda: directory.remove_domain("new.example"),
         )

@@ -43,6 +43,10 @@ class DirectoryAtOnce:
     set_password = _awaitable(Directory.set_password)
     set_alias = _awaitable(Directory.set_alias)
     remove_alias = _awaitable(Directory.remove_alias)
+    find_forward = _awaitable(Directory.find_forward)
+    forwards = _awaitable(Directory.forwards)
+    set_forward = _awaitable(Directory.set_forward)
+    remove_forward = _awaitable(Directory.remove_forward)
 
 
 def perform_at_once(
@@ -52,10 +56,18 @@ def perform_at_once(
 
     :raises RuntimeError: it waits for something else than the directory.
     """
-    steps = work(DirectoryAtOnce(directory)).__await__()
+    return result_of(work(DirectoryAtOnce(directory)))
+
+
+def result_of(work: Awaitable[T]) -> T:
+    """What *work* comes to, all of whose answers are there at once.
+
+    :raises RuntimeError: they are not.
+    """
+    steps = work.__await__()
     try:
         next(steps)
     except StopIteration as end:
         result: T = end.value
         return result
-    raise RuntimeError("work on a directory waits for nothing else")
+    raise RuntimeError("work at once waits for nothing")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ...errors import MailboxExists, NotPermitted
-from ...mail.account import Account, Alias
+from ...mail.account import Account, Alias, Forward
 from ...mail.mailbox import INBOX, SPECIAL_MAILBOXES
 from .change import Key
 from .mailboxes import make_mailbox
@@ -19,8 +19,12 @@ _REMOVALS = (
     "delete from former_name where account_id = ?",
     "delete from subscription where account_id = ?",
     "delete from keyword_set where account_id = ?",
+    "delete from forward where account_id = ?",
 )
 _COLUMNS = "account_id, address, password, quota, enabled"
+_FORWARDS = (
+    "select address, targets, keeps from forward join account using (account_id)"
+)
 
 
 class Directory:
@@ -140,6 +144,30 @@ class Directory:
     def remove_alias(self, address: str) -> bool:
         return self._changes("delete from alias where address = ?", address)
 
+    def find_forward(self, address: str) -> Forward | None:
+        statement = f"{_FORWARDS} where address = ?"
+        rows = self._rows(statement, address)
+        return _forward(rows[0]) if rows else None
+
+    def forwards(self) -> list[Forward]:
+        return [_forward(row) for row in self._rows(f"{_FORWARDS} order by address")]
+
+    def set_forward(
+        self, address: str, targets: Iterable[str], keeps: bool = False
+    ) -> bool:
+        return self._changes(
+            "insert or replace into forward"
+            " select account_id, ?, ? from account where address = ?",
+            "\n".join(targets), keeps, address,
+        )
+
+    def remove_forward(self, address: str) -> bool:
+        return self._changes(
+            "delete from forward where account_id ="
+            " (select account_id from account where address = ?)",
+            address,
+        )
+
     def _rows(self, statement: str, *values: object) -> list[tuple]:
         try:
             with storage_faults():
@@ -164,3 +192,8 @@ def _account(row: tuple) -> Account:
 def _alias(row: tuple) -> Alias:
     address, targets = row
     return Alias(address, tuple(targets.split("\n")) if targets else ())
+
+
+def _forward(row: tuple) -> Forward:
+    address, targets, keeps = row
+    return Forward(address, tuple(targets.split("\n")), bool(keeps))

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from zope.interface import implementer
 
 from ...interfaces import IAtomicDirectory, IDirectory
-from ...mail.account import Account, Alias
+from ...mail.account import Account, Alias, Forward
+from ...powers import IForwards
 from .access import Access
 from .at_once import perform_at_once
 from .change import Change
@@ -20,7 +21,7 @@ T = TypeVar("T")
 MAX_ANSWERS = 10_000
 
 
-@implementer(IDirectory, IAtomicDirectory)
+@implementer(IDirectory, IAtomicDirectory, IForwards)
 class LiveDirectory:
     """
     :param access: gives the open store.
@@ -113,3 +114,20 @@ class LiveDirectory:
 
     async def remove_alias(self, address: str) -> bool:
         return await self._change(lambda directory: directory.remove_alias(address))
+
+    async def find_forward(self, address: str) -> Forward | None:
+        return self._known("forward", address, Directory.find_forward)
+
+    async def forwards(self) -> list[Forward]:
+        return self._read(Directory.forwards)
+
+    async def set_forward(
+        self, address: str, targets: Iterable[str], keeps: bool = False
+    ) -> bool:
+        targets = tuple(targets)
+        return await self._change(
+            lambda directory: directory.set_forward(address, targets, keeps)
+        )
+
+    async def remove_forward(self, address: str) -> bool:
+        return await self._change(lambda directory: directory.remove_forward(address))

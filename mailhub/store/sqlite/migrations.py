@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from . import queue_tables
+from . import forward_tables, queue_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,13 @@ class Step:
     make: Callable[[sqlite3.Connection], bool]
 
 
+def _let_leave(connection: sqlite3.Connection) -> bool:
+    forward_tables.make(connection)
+    return queue_tables.make(connection)
+
+
 #: The first leads from version 1 to version 2, and so on.
-STEPS: tuple[Step, ...] = (Step("a queue of mail that leaves", queue_tables.make),)
+STEPS: tuple[Step, ...] = (Step("mail that leaves: a queue, forwards", _let_leave),)
 
 
 def latest(steps: Sequence[Step]) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...errors import LocalFault, NotPermitted, StorageFull
-from . import durable, migrations, queue_tables
+from . import durable, forward_tables, migrations, queue_tables
 
 #: The database's name in the data directory.
 FILE_NAME = "mailhub.sqlite"
@@ -291,8 +291,9 @@ def make_tables(connection: sqlite3.Connection) -> None:
     # Another process may have made them while this one waited.
     if migrations.version_of(connection) == 0:
         for statement in (
-            *TABLES.split(";\n"), *_COUNTERS, *queue_tables.statements()
-        ):
+            *TABLES.split(";\n"), *_COUNTERS, *forward_tables.statements(),
+            *queue_tables.statements(),
+        ):  # fmt: skip
             connection.execute(statement)
         connection.execute(f"pragma user_version={VERSION}")
     connection.execute("commit")

@@ -87,6 +87,13 @@ CREATE TABLE flag_change (
 INSERT INTO "flag_change" VALUES(1,1,1,41,1,5);
 INSERT INTO "flag_change" VALUES(1,1,2,47,12,12);
 INSERT INTO "flag_change" VALUES(1,1,3,55,27,27);
+CREATE TABLE forward (
+    account_id integer primary key,
+    targets text not null,
+    keeps integer not null
+);
+INSERT INTO "forward" VALUES(2,'alice@example.org
+bob@example.com',1);
 CREATE TABLE former_name (
     account_id integer not null,
     name text not null,
@@ -409,6 +416,9 @@ CREATE TRIGGER directory_4 after delete on alias begin update setting set value 
 CREATE TRIGGER directory_5 after insert on account begin update setting set value = value + 1 where name = 'directory'; end;
 CREATE TRIGGER directory_6 after delete on account begin update setting set value = value + 1 where name = 'directory'; end;
 CREATE TRIGGER directory_7 after update of address, password, quota, enabled on account begin update setting set value = value + 1 where name = 'directory'; end;
+CREATE TRIGGER forward_insert after insert on forward begin update setting set value = value + 1 where name = 'directory'; end;
+CREATE TRIGGER forward_update after update on forward begin update setting set value = value + 1 where name = 'directory'; end;
+CREATE TRIGGER forward_delete after delete on forward begin update setting set value = value + 1 where name = 'directory'; end;
 CREATE INDEX queue_name on queue_message (queue_id);
 CREATE INDEX queue_turn on queue_recipient (destination, rank, turn) where state = 0;
 CREATE INDEX queue_origin on queue_recipient (destination, rank, origin, turn)

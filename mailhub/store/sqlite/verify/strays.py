@@ -36,6 +36,7 @@ _STRAYS = {
     "subscription": _NO_ACCOUNT,
     "former_name": _NO_ACCOUNT,
     "keyword_set": _NO_ACCOUNT,
+    "forward": _NO_ACCOUNT,
     "keyword": f"{_NO_MAILBOX} and not {_HAS_MESSAGES}",
     "vanished": f"{_NO_MAILBOX} and not {_HAS_MESSAGES}",
     "flag_change": f"{_NO_MAILBOX} and not {_HAS_MESSAGES}",
