@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -47,7 +48,9 @@ from .observing.answers import Answer
 from .observing.answers import answers_of as observing_answers
 from .observing.lag import ReactorLag
 from .pop3.server import POP3Factory
+from .routing.building import make_router
 from .routing.router import Router
+from .routing.srs import load_key, random_key
 from .routing.submission import InboundSubmission, UserSubmission
 from .smtp.server import LMTPFactory, SMTPFactory
 from .store.memory import MemoryStore
@@ -130,12 +133,7 @@ class Logins:
     def portal(self, config: Config) -> Portal:
         """Where all protocols log in; password files are read when first used."""
         store = self._store
-        router = Router(
-            store.directory,
-            host_names=[server_name(config)],
-            postmaster=config.mail.postmaster,
-            separator=config.mail.plus_separator,
-        )
+        router = router_of(config, store.directory)
         strangers = InboundSubmission(store, router)
         realm = Realm(
             store,
@@ -158,6 +156,20 @@ class Logins:
     def stop(self) -> None:
         """End the threads that hash passwords."""
         self._workers.stop()
+
+
+def router_of(config: Config, directory: Any) -> Router:
+    """What decides where mail goes, by *config*; files are read when first needed."""
+    key: Callable[[], bytes] = partial(load_key, config.server.data)
+    if config.store.kind == "memory":
+        key = random_key
+    return make_router(
+        directory,
+        config.mail,
+        config.routing,
+        host_names=[server_name(config)],
+        key=key,
+    )
 
 
 def make_store(

@@ -129,6 +129,11 @@ class SRS:
 _STARTS = frozenset(f"SRS{number}{sign}" for number in "01" for sign in "=+-")
 
 
+def random_key() -> bytes:
+    """A key that nobody else has, nor this server when it starts again."""
+    return secrets.token_bytes(KEY_SIZE)
+
+
 def load_key(folder: str) -> bytes:
     """The key in the data *folder*, made on the first call, for its owner only.
 
@@ -157,7 +162,7 @@ def _make_key(folder: str, path: str) -> None:
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_SIZE))
+            file.write(random_key())
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):
