@@ -19,6 +19,7 @@ from ..interfaces import IAtomicDirectory
 from ..net.factory import ConnectionFactory
 from . import sessions
 from .outcome import Exit, Failure
+from .queue_work import QUEUE_WORK
 from .version import program_version
 from .work import WORK
 
@@ -64,6 +65,7 @@ def answers_of(mail: Served) -> dict[str, Answer]:
         "kick": answers.kick,
         "reload": answers.reload,
         "command": answers.command,
+        "queue": answers.queue,
     }
 
 
@@ -168,17 +170,33 @@ class _Answers:
         """
         work, given = WORK[details["work"]], details["details"]
         directory = self._mail.store.directory
-        try:
-            if work.changes and IAtomicDirectory.providedBy(directory):
-                result = await directory.perform(lambda there: work.do(there, given))
-            else:
-                result = await work.do(directory, given)
-        except Failure as failure:
-            return {"failure": {"code": int(failure.code), "text": str(failure)}}
-        except MailError as error:
-            code = Exit.UNAVAILABLE if error.permanent else Exit.TRY_AGAIN
-            return {"failure": {"code": int(code), "text": str(error)}}
-        return {"result": result}
+        if work.changes and IAtomicDirectory.providedBy(directory):
+            return await _outcome(
+                directory.perform(lambda there: work.do(there, given))
+            )
+        return await _outcome(work.do(directory, given))
+
+    async def queue(self, details: dict[str, Any]) -> dict[str, Any]:
+        """Do a ``work`` of :mod:`mailhub.admin.queue_work` with its ``details``.
+
+        The ``result``, or ``failure`` with ``code`` and ``text``.
+
+        :raises KeyError: there is no such work, or something is missing.
+        """
+        work, given = QUEUE_WORK[details["work"]], details["details"]
+        queue = self._mail.store.queue
+        return await _outcome(work(queue, given, time.time()))
+
+
+async def _outcome(work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    """``result`` or ``failure`` of a piece of work."""
+    try:
+        return {"result": await work}
+    except Failure as failure:
+        return {"failure": {"code": int(failure.code), "text": str(failure)}}
+    except MailError as error:
+        code = Exit.UNAVAILABLE if error.permanent else Exit.TRY_AGAIN
+        return {"failure": {"code": int(code), "text": str(error)}}
 
 
 def told(fault: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def questions_of(
 ) -> dict[str, Answer]:
     """By name; details and answers are what JSON can carry.
 
-    ``status``, ``sessions``, ``kick`` (``whom``), ``command`` (``work``,
+    ``status``, ``sessions``, ``kick`` (``whom``), ``command`` and ``queue`` (``work``,
     ``details``): see :mod:`mailhub.admin.answers`; what processes tell is put
     together.  ``reload``: see :class:`mailhub.admin.reloading.Reloading`.  ``stop``:
     let all sessions finish, and end.
@@ -61,6 +61,10 @@ def questions_of(
         work, given = details["work"], details["details"]
         return await asks.ask_one("command", work=work, details=given)
 
+    async def queue(details: dict[str, Any]) -> dict[str, Any]:
+        work, given = details["work"], details["details"]
+        return await asks.ask_one("queue", work=work, details=given)
+
     async def read_again(details: dict[str, Any]) -> dict[str, Any]:
         return await reload()
 
@@ -72,6 +76,7 @@ def questions_of(
         "sessions": sessions,
         "kick": kick,
         "command": command,
+        "queue": queue,
         "reload": read_again,
         "stop": end,
     }

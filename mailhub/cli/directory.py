@@ -34,7 +34,7 @@ def perform(invocation: Invocation, name: str, **details: Any) -> dict[str, Any]
         with server:
             try:
                 answer = server.ask("command", work=name, details=details)
-                return _result_of(answer)
+                return answered(answer)
             except TooLong:
                 if config.store.kind == "memory":
                     text = "that is too much for the server at once"
@@ -42,7 +42,11 @@ def perform(invocation: Invocation, name: str, **details: Any) -> dict[str, Any]
     return _perform_here(invocation, config, name, details)
 
 
-def _result_of(answer: dict[str, Any]) -> dict[str, Any]:
+def answered(answer: dict[str, Any]) -> dict[str, Any]:
+    """What a server did.
+
+    :raises Failure: it says that it did not.
+    """
     if "failure" in answer:
         failure = answer["failure"]
         raise Failure(Exit(failure["code"]), failure["text"])
@@ -72,7 +76,7 @@ def _reading(config: Config) -> Iterator[Directory]:
     from ..store.sqlite.directory import Directory
     from ..store.sqlite.schema import connect
 
-    path = _path(config)
+    path = store_path(config)
     if not os.path.exists(path):
         folder = os.path.dirname(path)
         raise Failure(Exit.UNAVAILABLE, f"there is no mail store in {folder} yet")
@@ -90,7 +94,7 @@ def _changing(invocation: Invocation, config: Config) -> Iterator[Directory]:
     from ..store.sqlite.directory import Directory
     from ..store.sqlite.schema import connect, transaction
 
-    path = _path(config)
+    path = store_path(config)
     folder = os.path.dirname(path)
     if not os.path.exists(path):
         invocation.terminal.tell(f"making a mail store in {folder}")
@@ -102,7 +106,11 @@ def _changing(invocation: Invocation, config: Config) -> Iterator[Directory]:
             announce(folder, directory.touched)
 
 
-def _path(config: Config) -> str:
+def store_path(config: Config) -> str:
+    """The database of the store.
+
+    :raises ConfigError: the store has none.
+    """
     from ..store.sqlite.schema import FILE_NAME
 
     if config.store.kind != "sqlite":

@@ -25,6 +25,7 @@ COMMANDS = {
     "user": ("user", "users: add, list, passwd, remove, show"),
     "domain": ("domain", "domains: add, list, remove"),
     "alias": ("alias", "aliases: add, list, remove"),
+    "queue": ("queue", "mail that waits: list, show, flush, retry, hold, delete ..."),
     "config": ("config", "the configuration: check, default, show"),
     "status": ("status", "show how the running server is"),
     "sessions": ("sessions", "show who is connected to it"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.auth import schemes
+from mailhub.cli.classic.main import run as run_classic
 from mailhub.cli.invocation import Terminal
 from mailhub.cli.main import run
 from mailhub.config import loading
@@ -22,11 +24,11 @@ class Typing(io.StringIO):
         return True
 
 
-class CommandTests(SynchronousTestCase):
-    """Tests that call the command in a new folder.
+class Shell:
+    """What tests are mixed with that call the command in a new folder.
 
     :ivar folder: where the command is called.
-    :ivar out: what the last command wrote as its result.
+    :ivar out: what the last command wrote as its result, and *octets*: the same.
     :ivar told: what the last command wrote beside that.
     """
 
@@ -46,23 +48,37 @@ class CommandTests(SynchronousTestCase):
         :param typed: what a person at a terminal types; not a terminal if ``None``.
         :param asked: ``secrets``: what is typed unseen, in order.
         """
-        secrets = list(asked.get("secrets", ()))
+        terminal = self._terminal(stdin, typed, asked.get("secrets", ()))
+        return self._ended(run(arguments, terminal), terminal)
+
+    def classic(self, name: str, *arguments: str, stdin: str | bytes = "") -> int:
+        """Run one of the commands of old; the exit code."""
+        terminal = self._terminal(stdin, None, ())
+        return self._ended(run_classic(name, arguments, terminal), terminal)
+
+    def _terminal(
+        self, stdin: str | bytes, typed: str | None, asked: Iterable[str]
+    ) -> Terminal:
+        secrets = list(asked)
         self.prompts: list[str] = []
 
         def ask(prompt: str) -> str:
             self.prompts.append(prompt)
             return secrets.pop(0)
 
-        terminal = Terminal(
-            io.StringIO(stdin) if typed is None else Typing(typed),
-            io.StringIO(),
+        octets = stdin if isinstance(stdin, bytes) else stdin.encode()
+        return Terminal(
+            io.TextIOWrapper(io.BytesIO(octets)) if typed is None else Typing(typed),
+            io.TextIOWrapper(io.BytesIO(), newline="", write_through=True),
             io.StringIO(),
             self.environ,
             self.folder,
             ask,
         )
-        code = run(arguments, terminal)
-        self.out = terminal.stdout.getvalue()  # type: ignore[attr-defined]
+
+    def _ended(self, code: int, terminal: Terminal) -> int:
+        self.octets = terminal.stdout.buffer.getvalue()  # type: ignore[attr-defined]
+        self.out = self.octets.decode(errors="replace")
         self.told = terminal.stderr.getvalue()  # type: ignore[attr-defined]
         return code
 
@@ -101,3 +117,7 @@ class CommandTests(SynchronousTestCase):
     def add_user(self, address: str = "jo@example.org") -> None:
         """A user with the password ``secret``."""
         self.works("user", "add", address, "--password-stdin", stdin="secret\n")
+
+
+class CommandTests(Shell, SynchronousTestCase):
+    """Tests that call the command, and wait for nothing else."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -144,14 +143,11 @@ class SQLiteQueue:
         return altered
 
     async def ages(self, now: float, bounds: Sequence[float]) -> list[AgeRow]:
-        counts: dict[str, list[int]] = {}
+        ages = queue_listing.Ages(now, bounds)
         async for messages in self._pieces(ALL):
             with self._access().reading() as connection:
-                rows = queue_listing.arrivals(connection, messages)
-            for destination, arrived in rows:
-                row = counts.setdefault(destination, [0] * (len(bounds) + 1))
-                row[bisect_left(bounds, now - arrived)] += 1
-        return [AgeRow(name, tuple(counts[name])) for name in sorted(counts)]
+                ages.add(queue_listing.arrivals(connection, messages))
+        return ages.rows()
 
     def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
         return self._access().watchers.watch(QUEUE, callback)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from ...mail.queue_list import Entry, Selection
+from ...mail.queue_list import AgeRow, Entry, Selection
 from .queue_rows import MESSAGE, MESSAGE_COLUMNS, WAITING, message_of, waiting_of
 from .queue_tables import LENT
 
@@ -91,3 +92,27 @@ def arrivals(
         f"select r.destination, m.arrived {SELECTED}",
         conditions(message_ids, Selection()),
     ).fetchall()
+
+
+class Ages:
+    """Counts recipients by destination and age.
+
+    :param now: seconds since the epoch.
+    :param bounds: of ages, in seconds, ascending.
+    """
+
+    def __init__(self, now: float, bounds: Sequence[float]) -> None:
+        self._now = now
+        self._bounds = bounds
+        self._counts: dict[str, list[int]] = {}
+
+    def add(self, arrivals: Iterable[tuple[str, float]]) -> None:
+        """Count recipients: their destinations, and when they arrived."""
+        for destination, arrived in arrivals:
+            row = self._counts.setdefault(destination, [0] * (len(self._bounds) + 1))
+            row[bisect_left(self._bounds, self._now - arrived)] += 1
+
+    def rows(self) -> list[AgeRow]:
+        """What was counted, by destination."""
+        counts = self._counts
+        return [AgeRow(name, tuple(counts[name])) for name in sorted(counts)]
