@@ -7,22 +7,30 @@ MX host, and then does as that :class:`HostPolicy` says::
 
     domain = await policies.of_domain("far.example", mx_answer)
     for mx in in_order(mx_answer):
-        policy = await domain.of_host(mx.host)  # TLSFault, DNSFault: the next host
+        policy = await domain.of_host(mx.host)  # a MailError: the next host
         ...                                     # STARTTLS, SNI policy.server_name
-        policy.check(connection.get_peer_cert_chain(as_cryptography=True) or ())
+        policy.check(peer_chain(tls_connection))
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from cryptography.x509 import Certificate
+from twisted.logger import Logger
 
 from ..errors import RequireTLSUnsupported, TLSFault
 from ..mail.dns import Answer
+from .certificates import PublicTrust
+from .dane import Published, check, find_published
+from .mta_sts import Mode, Policy
+from .mta_sts_policies import Policies
 
-#: Shown, leaf first, what the other server has shown in its handshake.
+#: Shown, leaf first, what the other server has shown in its handshake; raises
+#: ``TLSFault``.
 Check = Callable[[Sequence[Certificate]], None]
 
 
@@ -53,10 +61,14 @@ class HostPolicy:
     def check(self, chain: Sequence[Certificate]) -> None:
         """Look at what the server has shown, right after the handshake.
 
-        :param chain: leaf first, as it was sent.
+        :param chain: leaf first, as it was sent
+            (:func:`mailhub.outbound.certificates.peer_chain`).
         :raises TLSFault: not who it should be; nothing may be sent.
         """
-        self.certificate_check(chain)
+        try:
+            self.certificate_check(chain)
+        except TLSFault as fault:
+            raise TLSFault(f"{self.host}: {self.basis}: {fault}") from None
 
     def without_tls(self, why: str) -> None:
         """The server offers no STARTTLS, refuses it, or the handshake fails.
@@ -76,29 +88,126 @@ class HostPolicy:
             raise RequireTLSUnsupported(f"{self.host}: knows no REQUIRETLS")
 
 
+@dataclass(frozen=True, slots=True)
 class DomainPolicy:
     """What the servers of one domain have to prove.
 
-    :param mx: what DNS said of its MX records; ``None``: it was not asked.
+    :ivar resolver: for what DANE publishes; ``None``: it is not asked for.
+    :ivar mx: the answer to the question for its MX records; ``None``: the
+        configuration names the host.
+    :ivar policy: what MTA-STS says of the domain, if anything.
+    :ivar require_tls: the message came with REQUIRETLS.
     """
 
-    def __init__(self, domain: str, mx: Answer | None) -> None:
-        self._domain = domain
-        self._mx = mx
+    domain: str
+    resolver: Any
+    trust: PublicTrust
+    mx: Answer | None = None
+    policy: Policy | None = None
+    require_tls: bool = False
 
     async def of_host(self, host: str, port: int = 25) -> HostPolicy:
         """The policy for one server of the domain.
 
+        DANE goes before MTA-STS, which must not weaken it (RFC 8461, section 2).
+
         :param host: as the MX record has it; the domain itself where there is none.
         :raises TLSFault: the domain says that it is no server of its.
+        :raises RequireTLSUnsupported: nothing proves that it is one.
         :raises mailhub.errors.DNSFault: it cannot be known now, so nothing may be
             sent there (RFC 7672, section 2.1.2).
         """
+        published = None
+        if self.resolver is not None and (self.mx is None or self.mx.authentic):
+            published = await find_published(self.resolver, host, port)
+        if published is not None and published.records:
+            return self._by_dane(host, published)
+        mode = Mode.NONE if self.policy is None else self.policy.mode
+        if mode is Mode.ENFORCE or self.require_tls:
+            self._check_listed(host)
+            return self._by_certificate(host, mode)
+        if published is not None:
+            return HostPolicy(host, True, published.base, "dane")
+        if mode is Mode.TESTING:
+            rehearsal = _Rehearsal(self, host)
+            return HostPolicy(host, server_name=host, certificate_check=rehearsal)
         return HostPolicy(host, server_name=host)
+
+    def _by_dane(self, host: str, published: Published) -> HostPolicy:
+        names = [published.base, self.domain]
+        if self.mx is not None:
+            names.append(self.mx.name)
+
+        def check_published(chain: Sequence[Certificate]) -> None:
+            check(published.records, names, chain, datetime.now(UTC))
+
+        return HostPolicy(
+            host, True, published.base, "dane", self.require_tls, check_published
+        )
+
+    def _by_certificate(self, host: str, mode: Mode) -> HostPolicy:
+        def check_public(chain: Sequence[Certificate]) -> None:
+            self.trust.check(chain, host)
+
+        basis = "mta-sts" if mode is Mode.ENFORCE else "requiretls"
+        return HostPolicy(host, True, host, basis, self.require_tls, check_public)
+
+    def _check_listed(self, host: str) -> None:
+        """Whether the domain says that *host* is one of its servers.
+
+        RFC 8461, section 4.1; RFC 8689, section 4.2.1: the name that a certificate is
+        held against has to be proved itself.
+        """
+        if self.policy is not None and self.policy.mode is not Mode.NONE:
+            if self.policy.allows(host):
+                return
+            if self.policy.mode is Mode.ENFORCE:
+                raise TLSFault(f"{host}: not in the MTA-STS policy of {self.domain}")
+        if self.mx is not None and self.mx.records and not self.mx.authentic:
+            raise RequireTLSUnsupported(
+                f"{host}: neither DNSSEC nor MTA-STS proves it to be {self.domain}'s"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rehearsal:
+    """A policy that is only tried out: what would fail is told."""
+
+    domain: DomainPolicy
+    host: str
+
+    def __call__(self, chain: Sequence[Certificate]) -> None:
+        policy, name = self.domain.policy, self.domain.domain
+        try:
+            if policy is not None and not policy.allows(self.host):
+                raise TLSFault("not in the policy")
+            self.domain.trust.check(chain, self.host)
+        except TLSFault as fault:
+            _log.info(
+                "{host}: the MTA-STS policy of {domain}, were it in force: {fault}",
+                host=self.host, domain=name, fault=fault,
+            )  # fmt: skip
+
+
+_log = Logger()
 
 
 class TLSPolicies:
-    """Finds the policy of domains."""
+    """Finds the policy of domains.
+
+    :param policies: of MTA-STS; ``None``: nobody asks for them.
+    :param trust: the authorities whose certificates prove a name.
+    """
+
+    def __init__(
+        self,
+        resolver: Any,
+        policies: Policies | None = None,
+        trust: PublicTrust | None = None,
+    ) -> None:
+        self._resolver = resolver
+        self._policies = policies
+        self._trust = trust or PublicTrust()
 
     async def of_domain(
         self,
@@ -106,11 +215,22 @@ class TLSPolicies:
         mx: Answer | None,
         *,
         require_tls: bool = False,
+        waived: bool = False,
     ) -> DomainPolicy:
         """The policy for mail to a domain.
 
-        :param domain: of the recipients, before any CNAME.
-        :param mx: the answer to the question for its MX records.
+        :param domain: of the recipients, in lower case, as A-labels, before any CNAME.
+        :param mx: the answer to the question for its MX records; ``None`` where it was
+            not asked, as the configuration names the host.
         :param require_tls: the message came with REQUIRETLS.
+        :param waived: the message says ``TLS-Required: No`` instead, so that it goes
+            however it can (RFC 8689, section 5).
         """
-        return DomainPolicy(domain, mx)
+        if waived and not require_tls:
+            return DomainPolicy(domain, None, self._trust, mx)
+        policy = None
+        if self._policies is not None and mx is not None:
+            policy = await self._policies.of(domain)
+        return DomainPolicy(
+            domain, self._resolver, self._trust, mx, policy, require_tls
+        )
