@@ -11,15 +11,17 @@ portal for an ``IMailAccount`` and send bytes that were prepared at delivery.
 Floors, from the top; a module imports only from floors below its own
 (``tests/test_layers.py`` enforces it)::
 
-    9  tap  testing                 what twistd calls, and the public fixture for tests
-    8  processes                    the master and its workers
-    7  cli                          the mailhub command
-    6  service                      composes everything
+    10 tap  testing                 what twistd calls, and the public fixture for tests
+    9  processes                    the master and its workers
+    8  cli                          the mailhub command
+    7  service                      composes everything
+    6  assembly                     from a configuration to the parts of a server
     5  */server.py                  the Twisted half of each protocol
     5  outbound                     how mail leaves
     5  admin  observing             the administration socket; metrics, health, logs
-    4  routing  config              where mail goes; settings
+    4  routing  queue  config       where mail goes; what waits; settings
     3  store  auth  policy  net     backends, login, checks, connections
+    3  watched                      files that people edit meanwhile
     2  interfaces  logbook          the seams; how to write to the log
     2  powers                       what backends may do besides
     1  smtp  imap  pop3  tables     pure: syntax, session state, replies; aliases(5)

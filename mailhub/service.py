@@ -1,4 +1,4 @@
-"""The whole server, put together: the only place where concrete classes meet.
+"""The whole server, put together.
 
 A reactor and a configuration make a :class:`MailService`.  There is nothing
 global, so any number of them can live in one process.
@@ -7,9 +7,8 @@ global, so any number of them can live in one process.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -20,11 +19,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from .admin.answers import answers_of as admin_answers
-from .auth.passwd_file import PasswdFileChecker
-from .auth.portal import make_portal
-from .auth.realm import Realm
-from .auth.throttle import LoginLimits, Throttle
-from .auth.workers import HashWorkers
+from .assembly.logins import Logins, login_limits
+from .assembly.stores import make_store
+from .auth.throttle import Throttle
 from .config.faults import ConfigError
 from .config.folder import prepare_folder
 from .config.identity import certificate, server_name
@@ -43,18 +40,11 @@ from .net.listen import Entrance, adopt
 from .net.roll import Roll
 from .net.server_tls import CertificateStore
 from .net.shared_counts import SharedCounts
-from .net.spool import Spool
 from .observing.answers import Answer
 from .observing.answers import answers_of as observing_answers
 from .observing.lag import ReactorLag
 from .pop3.server import POP3Factory
-from .routing.building import make_router
-from .routing.router import Router
-from .routing.srs import load_key, random_key
-from .routing.submission import InboundSubmission, UserSubmission
 from .smtp.server import LMTPFactory, SMTPFactory
-from .store.memory import MemoryStore
-from .store.sqlite.store import SQLiteStore
 
 #: The certificate is read again this often: somebody may have renewed it.
 RENEWAL_SECONDS = 86_400.0
@@ -105,90 +95,9 @@ def build(
     """
     complaints = Complaints()
     store = make_store(config, reactor, complaints)
-    throttle = Throttle(reactor, _login_limits(config), counts)
+    throttle = Throttle(reactor, login_limits(config), counts)
     logins = Logins(store, reactor, throttle, checkers)
     return MailService(config, reactor, store, logins, complaints, sockets, counts)
-
-
-class Logins:
-    """Makes the portal of a configuration; keeps what outlives each of them.
-
-    :param checkers: more ``ICredentialsChecker``s, asked after the configured ones.
-    :ivar throttle: counts failed logins.
-    """
-
-    def __init__(
-        self,
-        store: Any,
-        reactor: Any,
-        throttle: Throttle,
-        checkers: Iterable[Any] = (),
-    ) -> None:
-        self.throttle = throttle
-        self._store = store
-        self._reactor = reactor
-        self._checkers = tuple(checkers)
-        self._workers = HashWorkers(reactor)
-
-    def portal(self, config: Config) -> Portal:
-        """Where all protocols log in; password files are read when first used."""
-        store = self._store
-        router = router_of(config, store.directory)
-        strangers = InboundSubmission(store, router)
-        realm = Realm(
-            store,
-            inbound=lambda: strangers,
-            for_user=lambda login: UserSubmission(store, router, login=login),
-        )
-        sources = config.login.auth
-        return make_portal(
-            realm,
-            store.directory if any(each.name == "store" for each in sources) else None,
-            self._reactor,
-            more_checkers=[
-                *(PasswdFileChecker(each.path) for each in sources if each.path),
-                *self._checkers,
-            ],
-            workers=self._workers,
-            throttle=self.throttle,
-        )
-
-    def stop(self) -> None:
-        """End the threads that hash passwords."""
-        self._workers.stop()
-
-
-def router_of(config: Config, directory: Any) -> Router:
-    """What decides where mail goes, by *config*; files are read when first needed."""
-    key: Callable[[], bytes] = partial(load_key, config.server.data)
-    if config.store.kind == "memory":
-        key = random_key
-    return make_router(
-        directory,
-        config.mail,
-        config.routing,
-        host_names=[server_name(config)],
-        key=key,
-    )
-
-
-def make_store(
-    config: Config, reactor: Any, complaints: Complaints | None = None
-) -> Any:
-    """The ``IMailStore`` that *config* asks for, not yet started.
-
-    :param complaints: whether a fault of the store is logged.
-    """
-    if config.store.kind == "memory":
-        return MemoryStore()
-    return SQLiteStore(
-        config.server.data, reactor=reactor, spool=Spool, complaints=complaints
-    )
-
-
-def _login_limits(config: Config) -> LoginLimits:
-    names = [field.name for field in fields(LoginLimits)]
-    return LoginLimits(**{name: getattr(config.login, name) for name in names})
 
 
 class MailService(MultiService):
@@ -336,7 +245,7 @@ class MailService(MultiService):
         def use() -> None:
             use_certificate()
             self.config, self.portal = config, portal
-            self._logins.throttle.limits = _login_limits(config)
+            self._logins.throttle.limits = login_limits(config)
             self.factories.update(factories)
             for service, factory in factories.items():
                 self._entrances[service].lead_to(factory)
