@@ -45,6 +45,8 @@ WHOLE = (
      "account", "a person asked for all of them"),
     ("select address, targets from alias order by", "alias",
      "a person asked for all of them"),
+    ("select address, targets, keeps from forward join account using (account_id)"
+     " order by", "account", "a person asked for all of them"),
     ("select 1 from account where substr(", "account", "domains go rarely"),
     ("select exists(select 1 from doomed_file)", "doomed_file",
      "it stops at the first"),
@@ -133,6 +135,10 @@ async def use(store: SQLiteStore) -> None:
     await directory.set_alias("info@example.org", [ALICE])
     await directory.find_alias("info@example.org")
     await directory.remove_alias("info@example.org")
+    await directory.set_forward(ALICE, ["x@example.com"])
+    await directory.find_forward(ALICE)
+    await directory.forwards()
+    await directory.remove_forward(ALICE)
     await directory.add_domain("example.net")
     await directory.is_local_domain("example.net")
     await directory.remove_domain("example.net")
@@ -176,12 +182,13 @@ async def _queue(store: SQLiteStore) -> None:
     ])
     await queue.ready(NOW, 10)
     await queue.next_due(NOW)
-    lent = await queue.lease(NET, 10, ME, NOW, NOW + 60)
-    content = await queue.open(lent[0].message.message_id)
+    await queue.alter(Selection(held=True), Alteration(delete=True), NOW)
+    lent = (await queue.lease(NET, 10, ME, NOW, NOW + 60))[-1]
+    content = await queue.open(lent.message.message_id)
     content.close()
-    await queue.renew(lent[0], NOW + 120)
-    one, two, three = [each.recipient_id for each in lent[0].recipients]
-    await queue.settle(lent[0], [
+    await queue.renew(lent, NOW + 120)
+    one, two, three = [each.recipient_id for each in lent.recipients]
+    await queue.settle(lent, [
         Settlement(one, Disposal.GONE), Settlement(two, Disposal.LATER, due=NOW + 1),
         Settlement(three, Disposal.HELD, hold="x"),
     ])

@@ -16,10 +16,12 @@ from twisted.trial.unittest import TestCase
 from mailhub.mail.account import Delivery, Target
 from mailhub.mail.flags import SEEN, FlagChange
 from mailhub.mail.mailbox import INBOX
+from mailhub.mail.queued import Sending
 from mailhub.store.content import BytesContent
 from mailhub.store.sqlite.verify.checking import Report, Wish, verify
 
 from ...contracts.fixture import ALICE, BOB, SENT_AT, message
+from ...contracts.queueing import DAY, ME, NET, NOW, gone, sending
 from ..sqlite_fixture import database_of, make_store
 
 #: Large enough to lie in a file.
@@ -54,6 +56,29 @@ async def fill(store: Any) -> None:
     carol = await store.open_account("carol@example.org")
     await carol.append(INBOX, [(BytesContent(message()), frozenset({"$Mine"}), 1)])
     await store.directory.remove_account("carol@example.org")
+    await _queue(store, both[1:])
+
+
+async def _queue(store: Any, targets: tuple[Target, ...]) -> None:
+    """Mail in all states that it waits in."""
+
+    async def put(data: bytes, *sendings: Sending, targets: Any = ()) -> None:
+        content = BytesContent(data)
+        await store.deliver(
+            Delivery(content, b"Received: by us\r\n", targets, SENT_AT, sendings)
+        )
+
+    two = f"ready@{NET}", "ready@example.com"
+    await put(message("ready"), sending("Ready", *two), sending("Twice"))
+    await put(message("both"), sending("Both", hold="x"), targets=targets)
+    await put(message("later"), sending("Later", due=NOW + DAY))
+    await put(message("held"), sending("Held", hold="look at it"))
+    await put(LARGE + b"queued\r\n", sending("File", hold="x"))
+    lent = {"keeper": ME, "kept_until": NOW + DAY}
+    await put(message("lent"), sending("Lent", *two, **lent))
+    await put(message("gone"), sending("Gone", "a@gone.example"))
+    for lease in await store.queue.lease("gone.example", 9, ME, NOW, NOW + DAY):
+        await store.queue.settle(lease, gone(lease))
 
 
 async def _change(account: Any, messages: int) -> None:

@@ -16,7 +16,8 @@ from mailhub.errors import NotPermitted, OverQuota, UnknownRecipient
 from mailhub.mail.account import Delivery, Target
 from mailhub.mail.flags import SEEN, FlagChange
 from mailhub.mail.mailbox import INBOX, Column
-from mailhub.store.content import BytesContent
+from mailhub.mail.queue_list import ALL, Alteration
+from mailhub.store.content import BytesContent, octets_of
 from mailhub.store.sqlite import purge, schema
 from mailhub.store.sqlite.files import BlobFiles
 from mailhub.store.sqlite.verify import checking, contents, references
@@ -156,6 +157,30 @@ class RepairTests(FolderTests):
         [[messages]] = self.query("select messages from mailbox where name = 'Rescued'")
         self.assertGreaterEqual(messages, 4)
 
+    async def test_what_is_in_the_queue_for_nobody_is_rescued_as_well(self):
+        self.execute(
+            "delete from queue_recipient where message_id in (select message_id"
+            " from queue_message where queue_id in ('Held', 'Both', 'File'))"
+        )
+        self.assertEqual(self.kinds(), {"queue-recipient"})
+        self.verify(repair=True, rescue=BOB)
+        self.assertEqual(self.kinds(), set())
+        store = make_store(self.path)
+        await store.start()
+        rescued = await (await store.open_account(BOB)).open("Rescued")
+        rows = await rescued.fetch([1, 2, 3], (Column.CONTENT,))
+        found = [await octets_of(content) for _, content in rows]
+        for _, content in rows:
+            content.close()
+        await store.stop()
+        self.assertEqual(
+            found,
+            [
+                b"Received: by us\r\n" + data
+                for data in (message("both"), message("held"), LARGE + b"queued\r\n")
+            ],
+        )
+
     def test_a_repair_leaves_a_store_that_works(self):
         self.execute("delete from message where uid = 4", "delete from flag_change")
         self.verify(repair=True, rescue=ALICE)
@@ -192,6 +217,7 @@ class OwnerTests(FolderTests):
                     uids = (await mailbox.changes(0)).entries.uids
                     await mailbox.fetch(uids, (Column.ENVELOPE,))
                     await mailbox.expunge(uids, deleted_only=False)
+        await store.queue.alter(ALL, Alteration(delete=True), SENT_AT)
         await store.stop()
         with closing(schema.connect(database_of(self.path))) as connection:
             files = BlobFiles(f"{self.path}/blobs", self.path)

@@ -21,6 +21,7 @@ _INBOX = (
 _OF_INBOX = f"where mailbox_id = {_INBOX}"
 _LARGE = "(select min(blob_id) from blob where data is null)"
 _SMALL = "(select min(blob_id) from blob where size > 10)"
+_HELD = "(select blob_id from queue_message where queue_id = 'Held')"
 #: A digest that nothing has.
 _NAME = "ff" * 32
 
@@ -121,6 +122,27 @@ def add_file(name: str) -> Do:
         os.chmod(f"{test.path}/blobs/{name}", 0o600)
 
     return do
+
+
+def _queued(name: str) -> str:
+    return (
+        "message_id ="
+        f" (select message_id from queue_message where queue_id = '{name}')"
+    )
+
+
+def queued(name: str, change: str) -> Do:
+    """Change the rows of a queued message's recipients."""
+    return sql(f"update queue_recipient set {change} where {_queued(name)}")
+
+
+def queued_file(test: FolderTests) -> str:
+    """The path of the file that only the queue has."""
+    [[digest]] = test.query(
+        "select digest from blob where blob_id ="
+        " (select blob_id from queue_message where queue_id = 'File')"
+    )
+    return f"{test.path}/blobs/{digest.hex()[:2]}/{digest.hex()}"
 
 
 def chmod(mode: int, name: str) -> Do:
@@ -322,6 +344,70 @@ OWNED = {
     "uses of nothing": repaired(insert("shared_blob", "9999, 1"), "stray"),
 }
 
+QUEUED = {
+    "a message removed from the queue": lost(
+        sql("delete from queue_message where queue_id = 'Held'"),
+        "queue-message", "unreferenced-blob",
+    ),
+    "a recipient out of a message's numbers": lost(
+        sql("update queue_message set span = 1 where queue_id = 'Ready'"),
+        "queue-message",
+    ),
+    "recipients removed from the queue": lost(
+        sql(f"delete from queue_recipient where {_queued('Held')}"), "queue-recipient"
+    ),
+    "ready and with a time": repaired(queued("Ready", "wake = 5.0"), "queue-state"),
+    "later and at another time": repaired(queued("Later", "wake = 5.0"), "queue-state"),
+    "lent to nobody": repaired(queued("Lent", "keeper = null"), "queue-state"),
+    "lent without a token": repaired(queued("Lent", "token = null"), "queue-state"),
+    "lent without an end": repaired(queued("Lent", "wake = null"), "queue-state"),
+    "held without a reason": repaired(queued("Held", "hold = ''"), "queue-state"),
+    "in no state": repaired(queued("Held", "state = 4"), "queue-state"),
+    "in another line": repaired(queued("Ready", "rank = 3"), "queue-state"),
+    "of another origin": repaired(queued("Ready", "origin = 'x'"), "queue-state"),
+    "parameters that are none": repaired(
+        sql("update queue_message set parameters = '[nul' where queue_id = 'Held'"),
+        "queue-state",
+    ),
+    "parameters of another program": repaired(
+        sql(
+            "update queue_message set parameters = '[null, {\"new\": 1}]'"
+            " where queue_id = 'Held'"
+        ),
+        "queue-state",
+    ),
+    "destinations forgotten": repaired(
+        sql("delete from queue_destination"), "queue-destination"
+    ),
+    "a destination of nobody": repaired(
+        insert("queue_destination", "'x.example', 1.0"), "queue-destination"
+    ),
+    "a destination from another time": repaired(
+        sql("update queue_destination set since = 1.0"), "queue-destination"
+    ),
+    "a queued message's size": repaired(
+        sql("update queue_message set size = 1"), "size"
+    ),
+    "a queued message's octets removed": lost(
+        sql(f"delete from blob where blob_id = {_HELD}"), "no-blob"
+    ),
+    "a queued message's octets changed": lost(
+        blob("data = zeroblob(size)", _HELD), "content"
+    ),
+    "a queued message's octets counted wrong": repaired(
+        blob("size = size + 1", _HELD), "blob-size"
+    ),
+    "a queued message's file removed": lost(
+        lambda test: os.remove(queued_file(test)), "no-file"
+    ),
+    "a queued message's file damaged": lost(
+        lambda test: flip(queued_file(test), 70_000), "content"
+    ),
+    "the queue's numbers behind": repaired(
+        sql("update setting set value = 1 where name = 'queue'"), "setting"
+    ),
+}
+
 AROUND = {
     "a damaged page": lost(flip_in_database, "database"),
     "a value of another type": lost(mailbox("uidnext = 'many'"), "value"),
@@ -355,7 +441,7 @@ AROUND = {
     "all directories for everybody": repaired(chmod(0o755, "blobs"), "mode"),
 }
 
-DAMAGES = {**STORED, **COUNTED, **MAILBOXES, **OWNED, **AROUND}
+DAMAGES = {**STORED, **COUNTED, **MAILBOXES, **OWNED, **QUEUED, **AROUND}
 
 
 class DamageTests(FolderTests):

@@ -49,6 +49,10 @@ class KilledTests(FolderTests):
             "delete from flag_change",
             "delete from mailbox where name = 'Work/Old'",
             "insert into subscription values (77, 'x')",
+            "update queue_recipient set rank = 7, wake = null",
+            "update queue_message set size = 1",
+            "delete from queue_destination",
+            "update setting set value = 0 where name = 'queue'",
         )
         for number in range(3):
             name = f"{number:02x}" * 32

@@ -18,10 +18,11 @@ from .. import schema
 from ..change import Change, Key
 from ..schema import storage_faults, transaction
 from .accounts import Accounts, Quotas
-from .contents import Contents
+from .contents import Contents, QueuedContents
 from .files import Files
 from .findings import Finding, Kind, Reported
 from .mailboxes import Mailboxes
+from .queued import Queue
 from .references import References
 from .strays import Strays
 from .structure import Settings, Structure
@@ -185,8 +186,8 @@ class _Check:
 
     def _topics(self) -> tuple[Topic, ...]:
         return (
-            Settings(), Strays(), Accounts(), Mailboxes(), References(), Quotas(),
-            Contents(), Files(),
+            Settings(), Strays(), Accounts(), Mailboxes(), Queue(), References(),
+            Quotas(), Contents(), QueuedContents(), Files(),
         )
 
     def _find_accounts(self) -> None:

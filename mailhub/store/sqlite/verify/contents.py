@@ -44,21 +44,35 @@ _ITEMS = (
     " where i.item_id in (select value from json_each(?))"
 )
 _WITHOUT_OCTETS = _ITEMS.replace("b.data", "length(b.data)")
+_ALL_QUEUED = (
+    "select m.message_id, coalesce(b.size, 0) from queue_message m"
+    " left join blob b on b.blob_id = m.blob_id"
+    " where m.message_id > ? order by m.message_id limit ?"
+)
+#: One without octets has been told of.
+_QUEUED = (
+    "select m.prefix, b.blob_id, b.digest, b.size, b.data from queue_message m"
+    " join blob b on b.blob_id = m.blob_id"
+    " where m.message_id in (select value from json_each(?))"
+)
+_QUEUED_WITHOUT_OCTETS = _QUEUED.replace("b.data", "length(b.data)")
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """What the database has of one content.
 
-    :ivar kept: what is kept beside the octets: see :func:`_derived`.
+    :ivar item_id: ``None`` of one in the queue.
+    :ivar kept: what is kept beside the octets: see :func:`_derived`; ``None`` where
+        nothing is, in the queue.
     :ivar blob_id: ``None`` where there is no row of octets, as all that follow.
     :ivar data: the octets, or their number if only that was read; ``None`` where
         a file has them.
     """
 
-    item_id: int
+    item_id: int | None
     prefix: bytes
-    kept: tuple[object, ...]
+    kept: tuple[object, ...] | None
     blob_id: int | None
     digest: bytes
     size: int
@@ -110,7 +124,7 @@ class Contents:
             self._note_right(content.blob_id)
         return [
             *_size(content, len(content.data), is_right=True),
-            *_summary(content, summarise(content.prefix, content.data)),
+            *_summary(content, content.data),
         ]
 
     def _look_at_file(self, view: View, content: Content) -> list[Finding]:
@@ -128,8 +142,7 @@ class Contents:
                     self._note_right(content.blob_id)
                 # It has just been read whole: mapping it cannot meet a bad disk.
                 with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as octets:
-                    made = summarise(content.prefix, octets)
-                return [*found, *_summary(content, made)]
+                    return [*found, *_summary(content, octets)]
         except FileNotFoundError:
             kind, detail = Kind.NO_FILE, f"{path} is missing"
         except (OSError, ValueError) as error:
@@ -144,6 +157,24 @@ class Contents:
         byte, bit = divmod(blob_id or 0, 8)
         self._right.extend(bytes(max(byte + 1 - len(self._right), 0)))
         self._right[byte] |= 1 << bit
+
+
+class QueuedContents(Contents):
+    """The same of the queue, where nothing is kept beside the octets."""
+
+    name = "queued messages"
+    pieces = "select count(*) from queue_message"
+
+    def scopes(self, view: View) -> Iterator[tuple[int, ...]]:
+        if view.account_id is None:
+            yield from _sliced(_each(view, _ALL_QUEUED, ()))
+
+    def look(self, view: View, scope: tuple[int, ...]) -> list[Finding]:
+        statement = _QUEUED_WITHOUT_OCTETS if view.quick else _QUEUED
+        found: list[Finding] = []
+        for prefix, *blob in view.rows(statement, json.dumps(scope)):
+            found += self._look_at(view, Content(None, prefix, None, *blob))
+        return found
 
 
 def _each(
@@ -214,7 +245,10 @@ def _derived(made: Summary) -> tuple[object, ...]:
     )
 
 
-def _summary(content: Content, made: Summary) -> Iterator[Finding]:
+def _summary(content: Content, octets: Any) -> Iterator[Finding]:
+    if content.kept is None:
+        return
+    made = summarise(content.prefix, octets)
     derived = _derived(made)
     if content.kept != derived:
         other = [
@@ -227,7 +261,7 @@ def _summary(content: Content, made: Summary) -> Iterator[Finding]:
         yield _finding(content, Kind.SUMMARY, detail, repair=repair)
 
 
-def _rewrite(item_id: int, made: Summary, change: Change) -> None:
+def _rewrite(item_id: int | None, made: Summary, change: Change) -> None:
     change.connection.execute(
         "update item set sent = ?, envelope = ?, bodystructure = ?, body = ?"
         " where item_id = ?",

@@ -49,6 +49,10 @@ class Kind(Enum):
     CONTENT = "content"
     BLOB_SIZE = "blob-size"
     SUMMARY = "summary"
+    QUEUE_MESSAGE = "queue-message"
+    QUEUE_RECIPIENT = "queue-recipient"
+    QUEUE_STATE = "queue-state"
+    QUEUE_DESTINATION = "queue-destination"
     ORPHAN_FILE = "orphan-file"
     STRANGE_FILE = "strange-file"
 
@@ -169,6 +173,22 @@ MEANINGS: dict[Kind, tuple[str, str]] = {
         "what is kept beside a message (header, envelope, structure, parts, date) is"
         " not what its octets say",
         "it is derived anew",
+    ),
+    Kind.QUEUE_MESSAGE: ("a recipient waits in the queue, and its message is gone", ""),
+    Kind.QUEUE_RECIPIENT: (
+        "a message is in the queue for nobody",
+        "none, as it may be the last of somebody's mail; with --rescue ADDRESS it is"
+        " put into that account's mailbox ``Rescued``",
+    ),
+    Kind.QUEUE_STATE: (
+        "a recipient in the queue is neither ready, nor due later, nor lent, nor held,"
+        " or is in the wrong line; or its message's parameters cannot be read",
+        "it waits for its time anew, unless it is held; parameters that cannot be read"
+        " are those of a message without any",
+    ),
+    Kind.QUEUE_DESTINATION: (
+        "the queue's list of destinations is not that of those who are ready",
+        "it is put right",
     ),
     Kind.ORPHAN_FILE: (
         "no row points to a file, which has been there for an hour",

@@ -45,18 +45,40 @@ def rescue_blob(account_id: int | None, blob_id: int, change: Change) -> None:
     ).fetchall()
     if account_id is None:
         return
-    if data is None:
-        with open(change.files.path(digest), "rb") as file:
-            data = file.read()
-    rescue_item(account_id, _make_item(change, blob_id, data), change)
+    data = _octets(change, digest, data)
+    rescue_item(account_id, _make_item(change, blob_id, b"", data), change)
 
 
-def _make_item(change: Change, blob_id: int, data: bytes) -> int:
-    made: Summary = summarise(b"", data)
+def rescue_queued(account_id: int | None, message_id: int, change: Change) -> None:
+    """Put a queued message that is for nobody there, instead of into the queue."""
+    rows = change.connection.execute(
+        "select b.blob_id, m.prefix, b.digest, b.data from queue_message m"
+        " join blob b on b.blob_id = m.blob_id where m.message_id = ?",
+        (message_id,),
+    ).fetchall()
+    if account_id is None or not rows:
+        return
+    [(blob_id, prefix, digest, data)] = rows
+    change.connection.execute(
+        "delete from queue_message where message_id = ?", (message_id,)
+    )
+    octets = _octets(change, digest, data)
+    rescue_item(account_id, _make_item(change, blob_id, prefix, octets), change)
+
+
+def _octets(change: Change, digest: bytes, data: bytes | None) -> bytes:
+    if data is not None:
+        return data
+    with open(change.files.path(digest), "rb") as file:
+        return file.read()
+
+
+def _make_item(change: Change, blob_id: int, prefix: bytes, data: bytes) -> int:
+    made: Summary = summarise(prefix, data)
     [[item_id]] = change.connection.execute(
         "insert into item (blob_id, sent, prefix, envelope, bodystructure, body)"
-        " values (?, ?, x'', ?, ?, ?) returning item_id",
-        (blob_id, made.sent, made.envelope, made.bodystructure, made.body),
+        " values (?, ?, ?, ?, ?, ?) returning item_id",
+        (blob_id, made.sent, prefix, made.envelope, made.bodystructure, made.body),
     ).fetchall()
     change.connection.execute(
         "insert into header values (?, ?, ?)", (item_id, made.header, made.parts)

@@ -31,7 +31,7 @@ def look(view: View, key: Key, address: str | None, name: str) -> Iterator[Findi
         detail = f"content {item_id} is missing"
         yield Finding(Kind.NO_ITEM, detail, address, name, uid)
     for uid, size, prefix, octets, digest, in_file in view.rows(_OTHER_SIZE, *key):
-        right = prefix + (_file_size(view, digest, octets) if in_file else octets)
+        right = prefix + (file_size(view, digest, octets) if in_file else octets)
         if size != right:
             yield Finding(
                 Kind.SIZE, f"the size is {size}, there are {right} octets",
@@ -40,7 +40,7 @@ def look(view: View, key: Key, address: str | None, name: str) -> Iterator[Findi
             )
 
 
-def _file_size(view: View, digest: bytes, expected: int) -> int:
+def file_size(view: View, digest: bytes, expected: int) -> int:
     """The octets of a file; of one that is missing, those that are expected."""
     try:
         return os.stat(view.files.path(digest)).st_size

@@ -29,6 +29,11 @@ _DIRECTORIES = ("blobs", "run", "tmp")
 #: The counters in ``setting``, and what they may not be behind.
 _COUNTERS = {
     "directory": "select 0",
+    "queue": (
+        "select max(coalesce((select max(message_id + span - 1) from queue_message),"
+        " 0), coalesce((select max(max(recipient_id, coalesce(token, 0)))"
+        " from queue_recipient), 0))"
+    ),
     "uidvalidity": (
         "select max(coalesce((select max(uidvalidity) from mailbox"
         " where uidvalidity <= 4294967295), 0),"
