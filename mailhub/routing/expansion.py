@@ -170,11 +170,12 @@ class Expansion:
         match await self._lookups.find(name):
             case Finding(Account() as account, _, tag):
                 self._note(name, f"account {account.address}")
-                folder = self._folder(mail, tag)
+                folder = self._folder(self._spelled(mail, tag))
                 await self._arrive(account, folder, place, depth)
             case Finding(Rule() as rule, key, tag):
                 self._note(name, rule.origin)
                 owner = await self._owner(key, place)
+                tag = self._spelled(mail, tag)
                 place = _Place((*place.path, name), owner, place.is_forward, tag)
                 await self._follow(name, mail, rule, place, depth)
             case _:
@@ -251,10 +252,10 @@ class Expansion:
             await self._walk(there, mail, place, depth + 1)
         elif account := await self._lookups.account(there):
             self._note(there, f"account {account.address}")
+            folder = self._folder(place.tag)
             if mail.exact or place.is_forward:
-                self._take(account, self._folder(mail, place.tag), place)
+                self._take(account, folder, place)
             else:
-                folder = self._folder(mail, place.tag)
                 await self._arrive(account, folder, place, depth)
         elif mail.exact:
             self._note(there, "nobody")
@@ -265,15 +266,19 @@ class Expansion:
     async def _include(
         self, name: str, mail: Mail, path: str, place: _Place, depth: int
     ) -> None:
+        text = f":include:{path}"
+        if text in self._seen:
+            self._note(text, "met before")
+            return
         if depth >= self._customs.depth:
             raise TooManyAddresses
-        self._enter(f":include:{path}")
+        self._enter(text)
         try:
             rule = await self._lookups.include(path)
         except LocalFault as error:
-            self._break(f":include:{path}", str(error))
+            self._break(text, str(error))
             return
-        self._note(f":include:{path}", rule.origin)
+        self._note(text, rule.origin)
         await self._follow(name, mail, rule, place, depth + 1)
 
     async def _arrive(
@@ -311,14 +316,16 @@ class Expansion:
         self._note(address, f"mailbox {mailbox}")
         self._take(account, mailbox, place)
 
-    def _folder(self, mail: Mail, tag: str) -> str:
+    def _spelled(self, mail: Mail, tag: str) -> str:
+        """A tag as it was given: names of mailboxes have capitals."""
+        return tag and mail.local.partition(self._lookups.separator)[2]
+
+    def _folder(self, tag: str) -> str:
         """The mailbox that a tag means; the store takes INBOX where there is none."""
         if not tag or not self._customs.tag_is_mailbox:
             return INBOX
-        # In its own spelling: names of mailboxes have capitals.
-        spelled = mail.local.partition(self._lookups.separator)[2]
         try:
-            return canonical_name(spelled or tag)
+            return canonical_name(tag)
         except MailError:
             return INBOX
 

@@ -296,8 +296,31 @@ class InboundSubmission(_Submission):
     """
 
 
+class _TrustedSubmission(_Submission):
+    """For people and programs of ours: mail goes everywhere, and is completed."""
+
+    def _objection(
+        self, decision: Decision, envelope: Envelope
+    ) -> MailError | None:
+        if decision.outcome is Outcome.ELSEWHERE:
+            return None
+        return super()._objection(decision, envelope)
+
+    async def _additions(self, envelope: Envelope, content: Any) -> bytes:
+        """``Date:`` and ``Message-ID:`` where missing (RFC 6409, section 8)."""
+        dates, idents = await count_fields(content, b"date", b"message-id")
+        now = int(self._now())
+        lines = b""
+        if not dates:
+            lines += header_line(b"Date", format_date(now))
+        if not idents:
+            unique = f"<{now}.{envelope.id}@{envelope.peer.local_name}>"
+            lines += header_line(b"Message-ID", unique.encode())
+        return lines
+
+
 @implementer(ISubmission)
-class UserSubmission(_Submission):
+class UserSubmission(_TrustedSubmission):
     """Takes mail from a user who has logged in.
 
     :param login: the canonical login name, which is the user's address.
@@ -337,21 +360,10 @@ class UserSubmission(_Submission):
         decision = await self._router.resolve(sender)
         return self.login in decision.owners
 
-    def _objection(
-        self, decision: Decision, envelope: Envelope
-    ) -> MailError | None:
-        if decision.outcome is Outcome.ELSEWHERE:
-            return None
-        return super()._objection(decision, envelope)
 
-    async def _additions(self, envelope: Envelope, content: Any) -> bytes:
-        """``Date:`` and ``Message-ID:`` where missing (RFC 6409, section 8)."""
-        dates, idents = await count_fields(content, b"date", b"message-id")
-        now = int(self._now())
-        lines = b""
-        if not dates:
-            lines += header_line(b"Date", format_date(now))
-        if not idents:
-            unique = f"<{now}.{envelope.id}@{envelope.peer.local_name}>"
-            lines += header_line(b"Message-ID", unique.encode())
-        return lines
+@implementer(ISubmission)
+class ProgramSubmission(_TrustedSubmission):
+    """Takes mail from a program on this machine that may write in the store.
+
+    It sends in anybody's name, as programs have always done.
+    """
