@@ -121,6 +121,22 @@ def without_isolation() -> None:
     SMTPConnection.report_fault = lambda self: os._exit(3)  # type: ignore
 
 
+def without_line_limits() -> None:
+    """Lines are kept until their end, however long it takes."""
+    from mailhub.net.connection import Connection
+
+    async def discard(connection: Connection) -> None:
+        await connection._more_input()
+
+    async def read_line(connection: Connection, limit: int) -> bytes:
+        while (line := connection._input.take_line(1 << 40)) is None:
+            await connection._more_input()
+        return line
+
+    Connection.read_line = read_line  # type: ignore[method-assign]
+    Connection._discard_line = discard  # type: ignore[method-assign]
+
+
 def without_moderation() -> None:
     """Each bug is told with its traceback, however often it comes."""
     from mailhub.logbook import Complaints
@@ -131,6 +147,7 @@ def without_moderation() -> None:
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "capacity": without_capacity,
     "isolation": without_isolation,
+    "line-limits": without_line_limits,
     "moderation": without_moderation,
     "new-descriptor": without_new_descriptor,
     "streams": without_streams,

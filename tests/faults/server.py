@@ -83,6 +83,12 @@ class Server(Subject):
         fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
+    @property
+    def state(self) -> str:
+        """What its first thread does: ``S`` sleeps, ``R`` works or wants to."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0]
+
     def descriptors(self) -> int:
         """That it has open."""
         return len(os.listdir(f"/proc/{self._pid}/fd"))
