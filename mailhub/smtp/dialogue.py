@@ -25,6 +25,8 @@ class Service:
     :ivar requires_tls: no mail without it (RFC 3207, section 4).
     :ivar queues: mail may wait here, so that the extensions which need that are
         offered.
+    :ivar allows_haste: the client is a program here that need not wait for replies,
+        as nobody could have put words into its mouth.
     :ivar trusts_loopback: clear text to and from this machine itself counts as
         private as TLS.
     :ivar trusts_everybody: clear text counts as private from everywhere.
@@ -36,6 +38,7 @@ class Service:
     requires_login: bool = False
     requires_tls: bool = False
     queues: bool = False
+    allows_haste: bool = False
     trusts_loopback: bool = True
     trusts_everybody: bool = False
 

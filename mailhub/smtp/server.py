@@ -85,7 +85,7 @@ class SMTPConnection(Connection):
         session = self.session = Session(factory.smtp_limits)
         if factory.greeting_delay:
             await deferLater(factory.clock, factory.greeting_delay)
-        if self.has_input:
+        if self.has_input and not factory.smtp_service.allows_haste:
             # The client did not wait to hear who we are: no mail server does so.
             self.send(replies.OUT_OF_STEP.wire)
             return
@@ -119,7 +119,8 @@ class SMTPConnection(Connection):
         refusal = command.refused_in.get(self.session.state)
         if refusal is not None:
             return refusal
-        if command.last_in_group and self.has_input:
+        is_hasty = self.has_input and not self.service.allows_haste
+        if command.last_in_group and is_hasty:
             # What follows was not meant as commands, or not by the client.
             self.session.over = True
             return replies.OUT_OF_STEP
@@ -349,6 +350,7 @@ class SMTPFactory(ConnectionFactory):
     :param trusts_everybody: all may; for networks that encrypt below us.
     :param queues: mail may wait here to be sent on, so that extensions which need
         that are offered.
+    :param allows_haste: clients are programs on this machine's standard input.
     :param start_queue: lets mail for a domain go now, if its server may ask (ETRN).
     :param smtp_limits: limits of a session; sizes, recipients and failed logins
         are those of *limits*.
@@ -373,6 +375,7 @@ class SMTPFactory(ConnectionFactory):
         trusts_loopback: bool = True,
         trusts_everybody: bool = False,
         queues: bool = False,
+        allows_haste: bool = False,
         start_queue: Callable[[str], Awaitable[Started]] | None = None,
         smtp_limits: SMTPLimits | None = None,
         greeting_delay: float = 0.0,
@@ -392,6 +395,7 @@ class SMTPFactory(ConnectionFactory):
             trusts_loopback=trusts_loopback,
             trusts_everybody=trusts_everybody,
             queues=queues,
+            allows_haste=allows_haste,
         )
         self.start_queue = start_queue
         self.smtp_limits = replace(

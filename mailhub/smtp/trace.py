@@ -46,6 +46,14 @@ def received(envelope: Envelope, transfer: str, seconds: int) -> bytes:
     return header + b";\r\n\t" + format_date(seconds) + b"\r\n"
 
 
+def received_locally(envelope: Envelope, user: str, seconds: int) -> bytes:
+    """``Received:`` for a message that the program of a *user* here has brought."""
+    name = _safe(envelope.peer.local_name)
+    return (
+        f"Received: by {name} (from user {_safe(user)}) id {envelope.id};\r\n\t"
+    ).encode("ascii") + format_date(seconds) + b"\r\n"
+
+
 def return_path(sender: Address | None) -> bytes:
     """``Return-Path:``, added at final delivery (RFC 5321, section 4.4)."""
     return b"Return-Path: " + format_path(sender) + b"\r\n"

@@ -13,14 +13,14 @@ from .options import Takes, read
 T = TypeVar("T")
 
 _LETTERS = (
-    dict.fromkeys("EGIUimnstvx", Takes.NOTHING)
+    dict.fromkeys("EGUimnstvx", Takes.NOTHING)
     | dict.fromkeys("ABCDFLMNOPQRVXbfhopr", Takes.VALUE)
     | dict.fromkeys("dq", Takes.REST)
 )
 #: What -b may be, and what that is for.
 MODES = {
-    "m": "send", "a": "send", "s": "smtp", "p": "list", "i": "aliases", "v": "verify",
-    "d": "start", "l": "start", "D": "start", "h": "nothing", "H": "nothing",
+    "m": "send", "a": "send", "s": "smtp", "p": "list", "d": "start", "l": "start",
+    "D": "start", "h": "nothing", "H": "nothing",
 }  # fmt: skip
 _NOTIFY = {
     "success": Notify.SUCCESS, "failure": Notify.FAILURE, "delay": Notify.DELAY
@@ -78,8 +78,6 @@ def _take(call: Call, letter: str, value: str) -> None:
             setattr(call, _KEPT[letter], value)
         case "b":
             call.mode = _one_of(MODES, value[:1], f"-b{value}")
-        case "I":
-            call.mode = "aliases"
         case "q":
             _take_queue(call, value)
         case "i":

@@ -1,0 +1,244 @@
+"""``sendmail``: the way in for programs, and a door to everything else.
+
+A message is read from standard input and put into the store, whether a server runs or
+not; one that runs hears of it at once.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from itertools import chain
+from typing import Any, BinaryIO, TypeVar
+
+from ...errors import MailError, SyntaxFault, UnknownRecipient
+from ...mail.address import Address, parse_mailbox
+from ...mail.envelope import MailParameters, RecipientParameters
+from ...mail.headers import MAX_HEADER
+from ..invocation import Invocation
+from ..outcome import Exit, Failure
+from .composing import PIECE, from_field, lines_of, read_header
+from .postqueue import flush, show
+from .sendmail_options import Call, parse
+
+T = TypeVar("T")
+
+
+def main(invocation: Invocation, arguments: Sequence[str]) -> None:
+    """
+    :raises Failure: it was not done, or not for everybody.
+    """
+    call = parse(arguments)
+    if call.folder and os.path.isdir(call.folder):
+        invocation.options.data = call.folder
+    _MODES[call.mode](invocation, call)
+
+
+def _send(invocation: Invocation, call: Call) -> None:
+    from ...assembly.programs import Post, post_office  # others do without
+
+    config = invocation.config()
+    source: BinaryIO = invocation.terminal.stdin.buffer
+    pieces = lines_of(source, dot_ends=call.dot_ends)
+    header, named, pieces = _opened(pieces)
+    texts = [*call.recipients]
+    if call.reads_recipients:
+        texts += [each.decode("utf-8", "surrogateescape") for each in named.recipients]
+    if not texts:
+        raise Failure(Exit.USAGE, "no recipient was named")
+
+    async def post(reactor: Any) -> Any:
+        async with post_office(config, reactor) as office:
+            user = caller()
+            sender = _sender(call, user, office.local_name)
+            own = b"" if b"from" in named.names else _from(call, sender, office, user)
+            return await office.send(
+                Post(
+                    user, sender,
+                    tuple(_address(text, office.local_name) for text in texts),
+                    MailParameters(
+                        body=call.body, ret=call.ret, envid=call.envid,
+                        smtputf8=not all(map(str.isascii, texts)),
+                    ),
+                    RecipientParameters(call.notify),
+                ),
+                chain((own + header,), pieces),
+            )  # fmt: skip
+
+    _complain(_run(post).refused)
+
+
+def _opened(pieces: Iterator[bytes]) -> tuple[bytes, Any, Iterator[bytes]]:
+    """The header and what is told by it; the rest follows."""
+    octets = b""
+    for piece in pieces:
+        octets += piece
+        if octets.endswith(b"\r\n\r\n") or piece == b"\r\n" or len(octets) > MAX_HEADER:
+            break
+    draft, rest = read_header(octets)
+    return draft.header, draft, chain((rest,), pieces)
+
+
+def caller() -> str:
+    """Whose program this is."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return getpass.getuser()
+
+
+def _sender(call: Call, user: str, host: str) -> Address | None:
+    if call.sender in ("", "<>"):
+        return None
+    return _address(call.sender or user, host)
+
+
+def _address(text: str, host: str) -> Address:
+    """
+    :raises Failure: no address.
+    """
+    plain = text.strip().removeprefix("<").removesuffix(">")
+    full = plain if "@" in plain else f"{plain}@{host}"
+    try:
+        return parse_mailbox(full.encode("utf-8", "surrogateescape"), smtputf8=True)
+    except SyntaxFault:
+        raise Failure(Exit.USAGE, f"no address: {text!r}") from None
+
+
+def _from(call: Call, sender: Address | None, office: Any, user: str) -> bytes:
+    name = call.name
+    if name is None:
+        name = os.environ.get("NAME") or _real_name(user)
+    address = sender or Address("MAILER-DAEMON", office.local_name)
+    try:
+        return from_field(str(address), name)
+    except SyntaxFault as error:
+        raise Failure(Exit.USAGE, str(error)) from None
+
+
+def _real_name(user: str) -> str | None:
+    try:
+        return pwd.getpwnam(user).pw_gecos.partition(",")[0] or None
+    except KeyError:
+        return None
+
+
+def _complain(refused: dict[Address, MailError]) -> None:
+    """
+    :raises Failure: somebody does not get it.
+    """
+    if not refused:
+        return
+    text = "\n".join(f"{address}: {error}" for address, error in refused.items())
+    errors = list(refused.values())
+    if not all(error.permanent for error in errors):
+        raise Failure(Exit.TRY_AGAIN, text)
+    if all(isinstance(error, UnknownRecipient) for error in errors):
+        raise Failure(Exit.NO_USER, text)
+    raise Failure(Exit.UNAVAILABLE, text)
+
+
+def _run(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+    """What *work* comes to, on a reactor of its own.
+
+    :raises Exception: what it raises.
+    """
+    from twisted.internet.defer import Deferred
+    from twisted.internet.selectreactor import SelectReactor
+
+    reactor = SelectReactor()
+    outcome: list[Any] = []
+
+    def begin() -> None:
+        done = Deferred.fromCoroutine(work(reactor))
+        done.addBoth(outcome.append)
+        done.addBoth(lambda _: reactor.callLater(0, reactor.stop))
+
+    reactor.callWhenRunning(begin)
+    reactor.run(installSignalHandlers=False)
+    [result] = outcome
+    if hasattr(result, "raiseException"):
+        result.raiseException()
+    found: T = result
+    return found
+
+
+def _speak(invocation: Invocation, call: Call) -> None:
+    """SMTP on standard input and output (-bs), with the rights of the caller."""
+    from ...assembly.programs import post_office
+    from ...assembly.standard_io import converse
+
+    config = invocation.config()
+    source = invocation.terminal.stdin.buffer
+    sink = invocation.terminal.stdout.buffer
+    ours, theirs = socket.socketpair()
+    copying = [
+        threading.Thread(target=_copy_in, args=(source, ours), daemon=True),
+        threading.Thread(target=_copy_out, args=(ours, sink)),
+    ]
+
+    async def speak(reactor: Any) -> None:
+        async with post_office(config, reactor) as office:
+            for thread in copying:
+                thread.start()
+            await converse(office, theirs, config.limits, reactor)
+
+    _run(speak)
+    copying[1].join()
+    ours.close()
+
+
+def _copy_in(source: BinaryIO, connection: socket.socket) -> None:
+    read = getattr(source, "read1", source.read)
+    try:
+        while data := read(PIECE):
+            connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        return  # The conversation is over.
+
+
+def _copy_out(connection: socket.socket, sink: BinaryIO) -> None:
+    while data := connection.recv(PIECE):
+        sink.write(data)
+        sink.flush()
+
+
+def _flush(invocation: Invocation, call: Call) -> None:
+    """-q, -qI, -qR and -qS."""
+    if call.only is None:
+        flush(invocation)
+        return
+    kind, text = call.only
+    match kind:
+        case "I":
+            flush(invocation, queue_ids=[text])
+        case "S":
+            flush(invocation, sender=text)
+        case _ if "@" in text and not text.startswith("@"):
+            flush(invocation, recipient=text)
+        case _:
+            flush(invocation, destination=text.removeprefix("@").lower())
+
+
+def _start(invocation: Invocation, call: Call) -> None:
+    """-bd: become the server."""
+    os.execvp("twistd", ["twistd", "mailhub"])
+
+
+def _nothing(invocation: Invocation, call: Call) -> None:
+    """What the server does by itself, or has not."""
+
+
+_MODES: dict[str, Callable[[Invocation, Call], None]] = {
+    "send": _send,
+    "smtp": _speak,
+    "list": lambda invocation, call: show(invocation),
+    "flush": _flush,
+    "start": _start,
+    "nothing": _nothing,
+}
