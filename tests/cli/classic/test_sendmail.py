@@ -12,7 +12,12 @@ from mailhub.store.sqlite.schema import FILE_NAME
 from ..shell import CommandTests
 
 TEXT = "Subject: news\n\nhello\n.\nafter the dot\n"
-CONFIG = '[server]\nhost_name = "mx.example.org"\n[mail]\npostmaster = "jo@example.org"\n'
+CONFIG = """
+[server]
+host_name = "mx.example.org"
+[mail]
+postmaster = "jo@example.org"
+"""
 
 
 class SendmailTests(CommandTests):
