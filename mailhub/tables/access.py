@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -109,26 +109,16 @@ def _keys(address: Address | None) -> Iterator[str]:
 
 
 def parse_access(data: bytes, path: str, about: Tag | None = None) -> Access:
-    """The access table in a file.
+    """The access table in a file; of several entries of a key the first counts.
 
     :param about: what its keys without a tag are about (Postfix has a file for each:
         ``check_client_access`` and so on).
     :raises mailhub.tables.lines.MalformedTable: it cannot be followed.
     """
-    return merged([(data, path, about)])
-
-
-def merged(files: Iterable[tuple[bytes, str, Tag | None]]) -> Access:
-    """The tables of several files as one; the first entry of a key counts.
-
-    :raises mailhub.tables.lines.MalformedTable: one of them cannot be followed.
-    """
-    access = Access()
-    for data, path, about in files:
-        notes = Notes(path)
-        for number, key, text in pairs(text_of(data, path), notes):
-            _enter(access, notes, number, about, key, text)
-        access.remarks += notes.done()
+    access, notes = Access(), Notes(path)
+    for number, key, text in pairs(text_of(data, path), notes):
+        _enter(access, notes, number, about, key, text)
+    access.remarks = notes.done()
     return access
 
 
