@@ -10,6 +10,7 @@ from unittest import SkipTest
 PACKAGES = {
     "curl": "curl",
     "fetchmail": "fetchmail",
+    "knotd": "knot",
     "mbsync": "isync",
     "mkfs.ext4": "e2fsprogs",
     "mutt": "mutt",
@@ -17,8 +18,10 @@ PACKAGES = {
     "openssl": "openssl",
     "promtool": "prometheus",
     "strace": "strace",
+    "s-nail": "s-nail",
     "swaks": "swaks",
     "systemd-analyze": "systemd",
+    "unbound": "unbound",
 }
 
 
