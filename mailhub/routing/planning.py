@@ -91,11 +91,15 @@ class _Draft:
     """A delivery in the making."""
 
     targets: dict[Target, None] = field(default_factory=dict)
-    outgoing: dict[_Kind, dict[tuple[str, str], Outgoing]] = field(default_factory=dict)
+    outgoing: dict[_Kind, list[Outgoing]] = field(default_factory=dict)
+    seen: set[tuple[str, str]] = field(default_factory=set)
 
     def put(self, kind: _Kind, outgoing: Outgoing) -> None:
+        """Whoever is met again gets no second copy."""
         key = outgoing.recipient.lower(), outgoing.destination
-        self.outgoing.setdefault(kind, {}).setdefault(key, outgoing)
+        if key not in self.seen:
+            self.seen.add(key)
+            self.outgoing.setdefault(kind, []).append(outgoing)
 
 
 class Planner:
@@ -185,7 +189,7 @@ class Planner:
                 sender,
                 envelope.user,
                 envelope.parameters,
-                tuple(outgoing.values()),
+                tuple(outgoing),
                 arrived=now,
                 due=due,
                 expires=due + terms.lifetime,

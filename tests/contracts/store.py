@@ -17,6 +17,7 @@ from mailhub.interfaces import (
 from mailhub.mail.account import Delivery, Target
 from mailhub.mail.flags import MAX_KEYWORDS
 from mailhub.mail.mailbox import Column
+from mailhub.powers import IQuotaStore
 from mailhub.store.content import BytesContent, octets_of
 
 from .account import AccountContract
@@ -96,6 +97,16 @@ class DeliveryContract(StoreFixture):
         error = await fails(OverQuota, self.deliver(targets=targets))
         self.assertFalse(error.permanent)
         self.assertEqual(await self.contents(), [])
+
+    async def test_room_is_known_before_a_delivery(self):
+        self.assertTrue(IQuotaStore.providedBy(self.store))
+        bob = await self.store.directory.add_account(BOB, "", quota=1_000)
+        self.assertEqual(self.store.room_of(bob.account_id), 1_000)
+        await self.deliver(targets=(Target(bob.account_id),))
+        left = 1_000 - len(message())
+        self.assertEqual(self.store.room_of(bob.account_id), left)
+        for without in (self.alice.account_id, 999_999):
+            self.assertGreater(self.store.room_of(without), 1 << 60)
 
     async def test_one_unknown_target_means_that_no_target_is_served(self):
         targets = (Target(self.alice.account_id), Target(999_999))
