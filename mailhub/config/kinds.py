@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from ..tables.tags import Tag
+from ..watched.places import AccessPlace
+
 _OCTETS_IN = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS_IN = {"": 1, "s": 1, "min": 60, "h": 3600, "d": 86400}
 # Patterns are compiled at their first use: most commands need none of them.
@@ -23,6 +26,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
 _ATOMS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
 _ADDRESS = f"{_ATOMS}@{_HOST_NAME}"
+_ABOUT = {tag.value: tag for tag in Tag}
 #: ``sun_path`` holds 108 octets with its final NUL (unix(7)).
 _LONGEST_UNIX_PATH = 107
 
@@ -240,6 +244,22 @@ class Place:
 
     def show(self, value: str) -> str:
         return quoted(value)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTable:
+    """The path of an access table, with or without what it is about before it."""
+
+    def read(self, value: object, folder: str) -> AccessPlace:
+        place = Place("file")
+        if isinstance(value, str):
+            name, colon, path = value.partition(":")
+            if colon and name in _ABOUT:
+                return AccessPlace(place.read(path, folder), _ABOUT[name])
+        return AccessPlace(place.read(value, folder))
+
+    def show(self, value: AccessPlace) -> str:
+        return quoted(str(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,6 +328,8 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str, str]]:
         yield "tls", "certificate", "expected a key beside it"
     if tls.key and not tls.certificate:
         yield "tls", "key", "expected a certificate beside it"
+    if config.files.forward and not config.files.origin:
+        yield "files", "forward", "expected an origin beside it"
     taken: dict[str, str] = {}
     for service in PORTS:
         for endpoint in config.listen.endpoints(service):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 from ..net.limits import Limits
+from ..watched.places import Places
+from .files_table import FILES
 from .kinds import (
     Choice,
     Count,
@@ -307,6 +309,11 @@ TABLES = {
         " not say.",
         Routing,
         ROUTING,
+    ),
+    "files": Table(
+        "Files of other mail servers: lists of paths, read again when they change.",
+        Places,
+        FILES,
     ),
     "dns": Table("Who is asked for names.", DNS, _DNS),
     "store": Table("What keeps the mail.", Store, _STORE),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..net.limits import Limits
+from ..watched.places import Places
 from .faults import Fault
 from .kinds import Endpoint, LoginSource
 
@@ -214,6 +215,7 @@ class Config:
     mail: Mail = field(default_factory=Mail)
     dns: DNS = field(default_factory=DNS)
     routing: Routing = field(default_factory=Routing)
+    files: Places = field(default_factory=Places)
     store: Store = field(default_factory=Store)
     log: Log = field(default_factory=Log)
     source: str | None = None

@@ -5,21 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 
 from ..mail.address import Address
 from .actions import Action, UnknownAction, What, parse_action
 from .lines import Notes, Remark, pairs, text_of
 from .networks import Network, Networks, NoNetwork, parse_host, parse_network
-
-
-class Tag(Enum):
-    """What a key is about; one without a tag is about all of it."""
-
-    CONNECT = "connect"
-    FROM = "from"
-    TO = "to"
-
+from .tags import Tag
 
 _TAG = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _TAGS = {tag.value: tag for tag in Tag}

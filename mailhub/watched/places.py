@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..tables.access import Tag
+from ..tables.tags import Tag
 
 
 @dataclass(frozen=True, slots=True)

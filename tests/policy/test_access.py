@@ -14,7 +14,7 @@ from mailhub.mail.address import Address
 from mailhub.mail.envelope import Envelope, MailParameters, Order, Peer
 from mailhub.policy.access import AccessCheck
 from mailhub.policy.check import Pipeline
-from mailhub.tables.access import Tag
+from mailhub.tables.tags import Tag
 from mailhub.watched.access import AccessFiles
 from mailhub.watched.places import AccessPlace
 from mailhub.watched.shelf import LOOK_SECONDS, Shelf, run_here

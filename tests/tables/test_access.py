@@ -10,10 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.errors import Status
 from mailhub.mail.address import Address
-from mailhub.tables.access import Tag, parse_access
+from mailhub.tables.access import parse_access
 from mailhub.tables.actions import UnknownAction, What, parse_action
 from mailhub.tables.lines import MalformedTable
 from mailhub.tables.networks import Networks, NoNetwork, parse_network
+from mailhub.tables.tags import Tag
 
 FILE = b"""
 Connect:localhost.localdomain   RELAY
