@@ -1,0 +1,241 @@
+"""Who is next: the destinations of a queue, and how much each gets at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..mail.queue_limits import QueueLimits
+from ..mail.queued import Lease, Result
+
+#: Seconds at most between two attempts to reach a destination that did not answer.
+LONGEST_SILENCE = 1800.0
+#: Of all attempts at a time, the part that destinations may have together which have
+#: not answered so far: the dead must not take the place of the living.
+UNPROVEN_PART = 0.5
+#: The part that is left free for mail that is more urgent than usual (RFC 6710).
+URGENT_PART = 0.05
+
+
+@dataclass(slots=True, eq=False)
+class Errand:
+    """A lease on its way through the scheduler.
+
+    :ivar content: an ``IContent``, or ``None``: it is only in the queue.
+    :ivar is_fast: whether it was handed over by who has put it into the queue.
+    :ivar running: the ``Deferred`` of the attempt, once that has begun.
+    :ivar is_lost: whether the lease has passed to another.
+    """
+
+    lease: Lease
+    content: Any
+    is_fast: bool
+    began: float = 0.0
+    running: Any = None
+    is_lost: bool = False
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.lease.message.parameters.priority > 0
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """A destination, as far as it is known here.
+
+    :ivar width: attempts at the same time.
+    :ivar answered: when it was reached for the last time.
+    :ivar failures: how often in a row it was not reached.
+    :ivar silent_until: nobody tries it before.
+    :ivar last: how the last attempt went that did not reach it.
+    :ivar turn: number of the round in which it was given something.
+    :ivar next_start: the next attempt is not before, where there is a rate.
+    """
+
+    destination: str
+    width: float
+    active: int = 0
+    urgent: deque[Errand] = field(default_factory=deque)
+    usual: deque[Errand] = field(default_factory=deque)
+    answered: float = float("-inf")
+    failures: int = 0
+    silent_until: float = 0.0
+    last: Result | None = None
+    turn: int = 0
+    next_start: float = 0.0
+    is_listed: bool = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self.urgent) + len(self.usual)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it could not be reached at all when it was tried last."""
+        return self.failures > 0
+
+    @property
+    def is_unproven(self) -> bool:
+        return self.answered == float("-inf") or self.failures > 0
+
+    def is_quiet(self, now: float) -> bool:
+        """Whether nobody may try it now."""
+        return self.failures > 0 and now < self.silent_until
+
+    def free_turns(self, now: float) -> int:
+        """How many attempts could begin."""
+        if self.failures:
+            return 1 if now >= self.silent_until and not self.active else 0
+        return max(0, int(self.width) - self.active)
+
+
+class Lanes:
+    """All destinations that something is done for, and whose turn it is.
+
+    :ivar active: attempts that are under way.
+    :ivar fast: errands that wait which were handed over; *slow*: those asked for.
+    :ivar paced: destinations whose rate lets nothing begin now.
+    """
+
+    def __init__(self, limits: QueueLimits) -> None:
+        self.limits = limits
+        self.known: dict[str, Lane] = {}
+        self.active = self.fast = self.slow = 0
+        self._unproven = 0
+        self._listed: deque[Lane] = deque()
+        self.paced: dict[Lane, None] = {}
+
+    def lane(self, destination: str) -> Lane:
+        lane = self.known.get(destination)
+        if lane is None:
+            width = min(self.limits.first_sends, self.limits.sends_per_destination)
+            lane = self.known[destination] = Lane(destination, float(width))
+        return lane
+
+    @property
+    def silent(self) -> int:
+        """Destinations that could not be reached."""
+        return sum(1 for lane in self.known.values() if lane.failures)
+
+    def add(self, errand: Errand) -> Lane:
+        """Let *errand* wait for its turn."""
+        lane = self.lane(errand.lease.destination)
+        (lane.urgent if errand.is_urgent else lane.usual).append(errand)
+        self._count(errand, 1)
+        self.enlist(lane)
+        return lane
+
+    def enlist(self, lane: Lane) -> None:
+        """Let *lane* have its turn again."""
+        if not lane.is_listed and (lane.urgent or lane.usual):
+            lane.is_listed = True
+            self._listed.append(lane)
+
+    def next(self, now: float) -> Errand | None:
+        """Whose turn it is: that errand is under way from now on."""
+        sends = self.limits.sends
+        if self.active >= sends:
+            return None
+        is_crowded = self.active >= sends - int(sends * URGENT_PART)
+        for _ in range(len(self._listed)):
+            lane = self._listed.popleft()
+            lane.is_listed = False
+            if lane.next_start > now:
+                self.paced[lane] = None
+                continue
+            if not lane.free_turns(now):
+                continue  # enlisted again when one ends
+            too_many = lane.is_unproven and self._unproven >= sends * UNPROVEN_PART
+            if too_many or (is_crowded and not lane.urgent):
+                self.enlist(lane)
+                continue
+            return self._start(lane, now)
+        return None
+
+    def resume(self, now: float) -> float | None:
+        """Let destinations with a rate go on.  -> when the next of them may"""
+        for lane in [lane for lane in self.paced if lane.next_start <= now]:
+            del self.paced[lane]
+            self.enlist(lane)
+        return min((lane.next_start for lane in self.paced), default=None)
+
+    def _start(self, lane: Lane, now: float) -> Errand:
+        errand = (lane.urgent or lane.usual).popleft()
+        self._count(errand, -1)
+        self.enlist(lane)
+        errand.began = now
+        self.active += 1
+        lane.active += 1
+        if lane.is_unproven:
+            self._unproven += 1
+        if self.limits.rate_per_destination:
+            gap = 60.0 / self.limits.rate_per_destination
+            lane.next_start = max(now, lane.next_start) + gap
+        return errand
+
+    def end(
+        self, errand: Errand, now: float, failure: Result | None, known: bool
+    ) -> Lane:
+        """An attempt has ended.
+
+        :param failure: how, if the destination could not be reached at all.
+        :param known: whether that tells anything about the destination.
+        """
+        lane = self.known[errand.lease.destination]
+        before = lane.active if lane.is_unproven else 0
+        self.active -= 1
+        lane.active -= 1
+        if known and failure is None:
+            lane.answered, lane.failures, lane.last = now, 0, None
+            most = self.limits.sends_per_destination
+            if lane.width < most:
+                lane.width = min(most, lane.width + 1 / int(lane.width))
+        elif known:
+            lane.width = max(1.0, lane.width / 2)
+            # Whoever was answered while this attempt was going on is not dead.
+            if lane.answered < errand.began and now >= lane.silent_until:
+                lane.failures += 1
+                lane.last = failure
+                lane.silent_until = now + self._silence(lane.failures)
+        self._unproven += (lane.active if lane.is_unproven else 0) - before
+        self.enlist(lane)
+        return lane
+
+    def _silence(self, failures: int) -> float:
+        delay = self.limits.first_retry * 2.0 ** min(failures - 1, 20)
+        return min(delay, max(LONGEST_SILENCE, self.limits.first_retry))
+
+    def empty(self, lane: Lane) -> list[Errand]:
+        """Take away what waits in *lane*."""
+        errands = [*lane.urgent, *lane.usual]
+        lane.urgent.clear()
+        lane.usual.clear()
+        for errand in errands:
+            self._count(errand, -1)
+        return errands
+
+    def forget(self, destination: str | None = None) -> None:
+        """Forget that destinations did not answer, or that one did not."""
+        lanes = list(self.known.values())
+        if destination is not None:
+            lanes = [lane for lane in lanes if lane.destination == destination]
+        for lane in lanes:
+            before = lane.active if lane.is_unproven else 0
+            lane.failures, lane.silent_until, lane.last = 0, 0.0, None
+            self._unproven += (lane.active if lane.is_unproven else 0) - before
+            self.enlist(lane)
+
+    def prune(self, now: float) -> None:
+        """Forget destinations that nothing is done for."""
+        for lane in list(self.known.values()):
+            is_idle = not lane.active and not lane.waiting
+            used = max(lane.answered, lane.silent_until, lane.next_start)
+            if is_idle and now >= used + LONGEST_SILENCE:
+                del self.known[lane.destination]
+
+    def _count(self, errand: Errand, change: int) -> None:
+        if errand.is_fast:
+            self.fast += change
+        else:
+            self.slow += change

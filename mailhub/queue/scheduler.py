@@ -1,0 +1,313 @@
+"""The scheduler: sends what is due, as much at a time as each destination takes."""
+
+from __future__ import annotations
+
+import random as chance
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from ..errors import MailError
+from ..mail.account import Delivery
+from ..mail.queue_limits import QueueLimits
+from ..mail.queue_list import ALL, Alteration, Selection
+from ..mail.queued import Lease, Letter
+from .attempts import STORE_PAUSE, Attempts
+from .figures import Figures, look
+from .lanes import Errand, Lane, Lanes
+from .notices import Notices
+from .steady import QueueTime
+from .supply import Supply
+
+#: Seconds at most between two looks at the queue, whoever has said nothing.
+POLL = 60.0
+#: Seconds at least between them, while there is something to do anyway.
+BREATH = 0.02
+#: Seconds for attempts to end when the server stops, and then for them to be cut off.
+GRACE, CUT_OFF = 25.0, 5.0
+#: Attempts whose end is not durable yet, before no more are begun at once.
+MAX_SETTLING = 1000
+
+
+class Scheduler:
+    """Has mail sent that is in a queue.
+
+    Any number of them may share a queue: what one has a lease of, no other gets.
+
+    :param queue: ``IQueue``.
+    :param way_out: ``IWayOut``; whoever made it stops it, after the scheduler.
+    :param clock: ``IReactorTime``.
+    :param limits: may be replaced while it runs, see :meth:`use`.
+    :param dispatch: coroutine function: the ``Delivery`` that brings a ``Letter`` to
+        its recipient, with neither targets nor sendings if nobody gets it.
+    :param host_name: what the server calls itself in notifications.
+    :param keeper: its name in leases, of which no other scheduler may be alive: what
+        one of that name has left is tried again at once.
+    :param now: seconds since the epoch; *steady* only goes forward.
+    :param random: gives numbers from 0 up to 1.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        queue: Any,
+        way_out: Any,
+        clock: Any,
+        limits: QueueLimits,
+        dispatch: Callable[[Letter], Awaitable[Delivery]],
+        *,
+        host_name: str = "localhost",
+        keeper: str = "",
+        now: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = chance.random,
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._has_name = bool(keeper)
+        self.keeper = keeper or f"{host_name}-{secrets.token_hex(8)}"
+        self.time = QueueTime(now, steady)
+        self.lanes = Lanes(limits)
+        self.notices = Notices(host_name, limits, dispatch, now)
+        self.attempts = Attempts(
+            queue, way_out, clock, self.lanes, self.notices, self.time, random,
+            self._attempt_ended,
+        )
+        self.figures = Figures()
+        self._supply = Supply(queue, self.lanes, self.time, self.keeper, self._arrived)
+        self._is_running = self._is_looking = self._is_starting = False
+        self._more = self._again = False
+        self._looked = float("-inf")
+        self._timer: Any = None
+        self._tick: Any = None
+        self._unwatch: Callable[[], None] = lambda: None
+
+    # For whoever puts mail into the queue.
+
+    @property
+    def limits(self) -> QueueLimits:
+        return self.lanes.limits
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more leases would be welcome to :meth:`take`."""
+        return (
+            self._is_running
+            and not self.attempts.stuck
+            and self.lanes.fast < self.limits.waiting // 2
+            and self.attempts.settling < MAX_SETTLING
+        )
+
+    def kept_until(self) -> float:
+        """Until when new mail may be lent to :attr:`keeper`."""
+        return self.time.now() + self.limits.lease
+
+    def take(self, leases: Sequence[Lease], content: Any) -> None:
+        """Send what has just been put into the queue, and lent to :attr:`keeper`.
+
+        :param content: ``IContent``: all octets, in memory, which nobody has to close;
+            or ``None``: the queue has it.
+        """
+        now = self.time.now()
+        for lease in leases:
+            self._accept(Errand(lease, content, True), now)
+        self._begin_next()
+
+    # For whoever looks after it.
+
+    def start(self) -> None:
+        """Begin."""
+        self._is_running = True
+        self.attempts.is_stopping = False
+        self._unwatch = self._queue.watch(self._something_is_due)
+        self._tick = self._clock.callLater(POLL, self._look_around)
+        self._more = True
+        self._in_background(self._open())
+
+    async def stop(self, grace: float = GRACE) -> None:
+        """Let attempts end, give back what has not begun.
+
+        :param grace: seconds for attempts to end by themselves.
+        """
+        self._is_running = False
+        self.attempts.is_stopping = True
+        self._unwatch()
+        for timer in (self._timer, self._tick):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._timer = self._tick = None
+        for lane in list(self.lanes.known.values()):
+            for errand in self.lanes.empty(lane):
+                self.attempts.give_back(errand)
+        if not await self._ended_within(grace):
+            for errand in list(self.attempts.errands):
+                if errand.running is not None:
+                    errand.running.cancel()
+            await self._ended_within(CUT_OFF)
+
+    async def flush(self, selection: Selection = ALL) -> int:
+        """Try *selection* now, whatever is known about it.  -> how many recipients
+
+        :raises mailhub.errors.LocalFault: the queue does not work now.
+        """
+        now = self.time.now()
+        count: int = await self._queue.alter(selection, Alteration(retry=True), now)
+        self.lanes.forget(selection.destination)
+        self._something_is_due()
+        return count
+
+    def use(self, limits: QueueLimits) -> None:
+        """Go on with other limits."""
+        self.lanes.limits = self.notices.limits = limits
+        self._something_is_due()
+
+    # Attempts.
+
+    def _accept(self, errand: Errand, now: float) -> None:
+        self.attempts.errands[errand] = None
+        if not self._is_running:
+            self.attempts.give_back(errand)
+            return
+        lane = self.lanes.add(errand)
+        if lane.is_quiet(now):
+            self.attempts.put_off(lane, self.lanes.empty(lane))
+
+    def _arrived(self, destination: str, leases: Sequence[Lease]) -> None:
+        now = self.time.now()
+        for lease in leases:
+            self._accept(Errand(lease, None, False), now)
+        self._begin_next()
+
+    def _begin_next(self) -> None:
+        """Begin as many attempts as may be under way."""
+        if self._is_starting or not self._is_running:
+            return
+        self._is_starting = True
+        try:
+            while (errand := self.lanes.next(self.time.now())) is not None:
+                self.attempts.begin(errand)
+        finally:
+            self._is_starting = False
+        if self.lanes.paced:
+            now = self.time.now()
+            moment = self.lanes.resume(now)
+            if moment is not None:
+                self._look_in(max(BREATH, moment - now))
+
+    def _attempt_ended(self, lane: Lane) -> None:
+        if lane.is_silent:
+            self._more = True
+            if lane.waiting and lane.is_quiet(self.time.now()):
+                self.attempts.put_off(lane, self.lanes.empty(lane))
+        self._begin_next()
+        if self._more and not lane.waiting:
+            self._look_soon()
+
+    # Looking for what is due.
+
+    def _something_is_due(self) -> None:
+        self._more = True
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        if self._is_looking:
+            self._again = True
+        elif self._is_running:
+            pause = self._looked + BREATH - self.time.now()
+            self._look_in(max(0.0, min(pause, BREATH)))
+
+    def _look_in(self, seconds: float) -> None:
+        timer = self._timer
+        if timer is not None and timer.active():
+            if timer.getTime() <= self._clock.seconds() + seconds:
+                return
+            timer.cancel()
+        self._timer = self._clock.callLater(seconds, self._look)
+
+    def _look(self) -> None:
+        if not self._is_looking:
+            self._in_background(self._round())
+
+    async def _open(self) -> None:
+        """Take over what an earlier process of our name had."""
+        try:
+            if self._has_name:
+                await self._queue.free(self.keeper)
+        except MailError as error:
+            self.log.error("the queue cannot be read now: {error}", error=error)
+        self._look_soon()
+
+    async def _round(self) -> None:
+        self._is_looking, self._again = True, False
+        pause = STORE_PAUSE
+        try:
+            if not self.attempts.stuck:
+                self._more = await self._supply.round()
+                pause = await self._next_look()
+        except MailError as error:
+            self.log.error("the queue cannot be read now: {error}", error=error)
+        except Exception:
+            self.log.failure("a fault while looking for mail that is due")
+        finally:
+            self._is_looking, self._looked = False, self.time.now()
+        if self._is_running:
+            self._begin_next()
+            self._look_in(BREATH if self._again else pause)
+
+    async def _next_look(self) -> float:
+        """Seconds until there is something to do, as far as is known."""
+        lanes = self.lanes
+        if self._more and not (lanes.active or lanes.slow or lanes.fast):
+            return BREATH
+        now = self.time.now()
+        moments = [await self._queue.next_due(now), self.lanes.resume(now)]
+        return min(
+            (max(BREATH, moment - now) for moment in moments if moment is not None),
+            default=POLL,
+        )
+
+    def _look_around(self) -> None:
+        """Once a minute: whatever nobody else would notice."""
+        self._tick = self._clock.callLater(POLL, self._look_around)
+        self.lanes.prune(self.time.now())
+        self._in_background(self._renew())
+        self._in_background(look(self.figures, self._queue, self.time.now()))
+        self._something_is_due()
+
+    async def _renew(self) -> None:
+        """Keep what is under way: a long transfer, or a long queue in memory."""
+        now = self.time.now()
+        for errand in list(self.attempts.errands):
+            if errand.lease.until - now > self.limits.lease / 2:
+                continue
+            lease = await self._queue.renew(errand.lease, now + self.limits.lease)
+            if lease is None:
+                errand.is_lost = True
+            else:
+                errand.lease = lease
+
+    # Odds and ends of coroutines.
+
+    def _in_background(self, work: Any) -> None:
+        Deferred.fromCoroutine(work).addErrback(self._log_fault)
+
+    def _log_fault(self, failure: Any) -> None:
+        if failure.check(MailError):
+            self.log.error("the queue does not work: {error}", error=failure.value)
+        elif not failure.check(CancelledError):
+            self.log.failure("a fault in the queue", failure)
+
+    async def _ended_within(self, seconds: float) -> bool:
+        """Wait for all that is lent to us to be given back."""
+        step = 0.05
+        for _ in range(int(seconds / step)):
+            if not self.attempts.errands:
+                return True
+            await deferLater(self._clock, step)
+        return not self.attempts.errands
