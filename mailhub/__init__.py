@@ -20,6 +20,7 @@ Floors, from the top; a module imports only from floors below its own
     5  outbound                     how mail leaves
     5  admin  observing             the administration socket; metrics, health, logs
     4  routing  queue  config       where mail goes; what waits; settings
+    4  */client.py                  the Twisted half of who sends
     3  store  auth  policy  net     backends, login, checks, connections
     3  watched                      files that people edit meanwhile
     2  interfaces  logbook          the seams; how to write to the log

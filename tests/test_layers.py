@@ -18,13 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 60
 
-#: From the ground up; ``server`` stands for every protocol's ``server``.
+#: From the ground up; ``server`` stands for every protocol's ``server``, likewise
+#: ``client``.
 FLOORS = (
     ("errors", "counting", "mail"),
     ("smtp", "imap", "pop3", "tables"),
     ("interfaces", "powers", "logbook"),
     ("store", "auth", "policy", "net", "watched"),
-    ("routing", "queue", "config"),
+    ("routing", "queue", "config", "client"),
     ("server", "outbound", "admin", "observing"),
     ("assembly",),
     ("service",),
@@ -36,6 +37,7 @@ FLOOR_OF = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 #: Neighbours on a floor that may be imported all the same.
 ALSO_ALLOWED = {("mail", "errors")}
 PROTOCOLS = ("smtp", "imap", "pop3")
+ENDS = ("server", "client")
 PURE = ("errors", "counting", "mail", "tables", *PROTOCOLS)
 #: Modules that reach for files, clocks, sockets, threads or the framework.  Pure
 #: packages get what they need as arguments.
@@ -85,8 +87,8 @@ class Source:
 
 def part_of(module: tuple[str, ...]) -> str:
     """The part of the house that ``mailhub.x.y`` belongs to; ``""`` is the root."""
-    if len(module) > 2 and module[1] in PROTOCOLS and module[2] == "server":
-        return "server"
+    if len(module) > 2 and module[1] in PROTOCOLS and module[2] in ENDS:
+        return module[2]
     return module[1] if len(module) > 1 else ""
 
 

@@ -1,0 +1,145 @@
+"""A leased message on its way out: who still waits for it, and what became of whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import MailError
+from ..mail.envelope import MailParameters, Notify
+from ..mail.headers import header_end
+from ..mail.queued import Lease, Outcome, Result
+from ..smtp.client import Mail, Sent
+from ..smtp.client_capabilities import Capabilities
+from ..smtp.client_commands import (
+    Shape,
+    mail_command,
+    needs_utf8,
+    path_of,
+    rcpt_command,
+)
+from ..smtp.client_replies import ServerReply
+from .places import Place
+from .results import result_of, result_of_error, unknown
+
+#: Recipients of one transaction (RFC 5321, section 4.5.3.1.8).
+MOST_RECIPIENTS = 100
+#: Octets of a large message that are looked at for its header.
+_HEAD = 65_536
+#: RFC 8689, section 5.
+_WAIVED = re.compile(rb"(?:^|\n)TLS-Required:[ \t]*No[ \t]*\r?\n", re.IGNORECASE)
+_TOO_MANY = 452
+
+
+class Parcel:
+    """One attempt's message.
+
+    :ivar lease: what was lent.
+    :ivar content: ``IContent``.
+    :ivar pending: indices of recipients without a result.
+    :ivar header: the message's, or the beginning of it.
+    """
+
+    def __init__(self, lease: Lease, content: Any, header: bytes) -> None:
+        self.lease = lease
+        self.content = content
+        self.header = header
+        self._results: list[Result | None] = [None] * len(lease.recipients)
+        self.pending = list(range(len(lease.recipients)))
+        data = content.data
+        eight_bit = data is None or not data.isascii()
+        utf8_header = eight_bit and not header.isascii()
+        self._shape = Shape(content.size, eight_bit, utf8_header)
+
+    @classmethod
+    async def unpack(cls, lease: Lease, content: Any) -> Parcel:
+        """The parcel of a lease.
+
+        :raises MailError: the message cannot be read.
+        """
+        data = content.data
+        head = await content.read(0, _HEAD) if data is None else data
+        return cls(lease, content, head[: header_end(head)])
+
+    @property
+    def parameters(self) -> MailParameters:
+        """Those of its MAIL."""
+        return self.lease.message.parameters
+
+    @property
+    def is_tls_waived(self) -> bool:
+        """Whether its sender wants it to arrive rather than to be secret."""
+        return _WAIVED.search(self.header) is not None
+
+    @property
+    def results(self) -> list[Result]:
+        """One for each recipient, when nothing is pending."""
+        return [each for each in self._results if each is not None]
+
+    def set_aside_malformed(self) -> None:
+        """End it for recipients that no server can be told of."""
+        for index in tuple(self.pending):
+            try:
+                path_of(self.lease.recipients[index].recipient)
+            except MailError as error:
+                self.settle([index], result_of_error(error))
+
+    def settle(self, indices: Sequence[int], result: Result) -> None:
+        """Note what became of some recipients."""
+        for index in tuple(indices):
+            self._results[index] = result
+            self.pending.remove(index)
+
+    def settle_all(self, result: Result) -> None:
+        """Note what became of all that are pending."""
+        self.settle(self.pending, result)
+
+    def next_group(self, able: Capabilities) -> list[int]:
+        """Whom the next transaction is for."""
+        most = able.most_recipients or MOST_RECIPIENTS
+        return self.pending[: min(most, MOST_RECIPIENTS)]
+
+    def mail(
+        self, group: list[int], able: Capabilities, now: float, *, one_by_one: bool
+    ) -> Mail:
+        """The transaction for some recipients.
+
+        :raises MailError: the server cannot be given this message.
+        """
+        message = self.lease.message
+        waiting = [self.lease.recipients[index] for index in group]
+        names = [message.sender, *(each.recipient for each in waiting)]
+        utf8 = needs_utf8(names, message.parameters, self._shape)
+        opening = mail_command(
+            message.sender, message.parameters, self._shape, able, utf8=utf8, now=now
+        )
+        commands = [
+            rcpt_command(each.recipient, each.notify, each.original, able, utf8=utf8)
+            for each in waiting
+        ]
+        return Mail(opening, commands, self.content, one_by_one)
+
+    def note(
+        self, group: list[int], sent: Sent, place: Place, *, relayed: bool
+    ) -> None:
+        """Take the results of a transaction.
+
+        :param relayed: whether notifications of success are ours to send.
+        """
+        verdicts = sent.verdicts
+        some_taken = any(each is not None and each.is_positive for each in verdicts)
+        for index, verdict in zip(group, verdicts, strict=True):
+            if verdict is None:
+                if sent.is_unknown:
+                    self.settle([index], unknown(sent, place))
+            elif not (some_taken and _is_too_many(verdict)):
+                notify = self.lease.recipients[index].notify
+                ours = relayed and notify is not None and Notify.SUCCESS in notify
+                good = Outcome.RELAYED if ours else Outcome.DELIVERED
+                self.settle([index], result_of(verdict, place, good))
+
+
+def _is_too_many(reply: ServerReply) -> bool:
+    """Whether a recipient belongs into another transaction (RFC 5321, 4.5.3.1.10)."""
+    return reply.code == _TOO_MANY

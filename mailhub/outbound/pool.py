@@ -1,0 +1,82 @@
+"""Sessions with other servers that wait for the next message.
+
+One message at a time goes over each; who has another opens another.  Those without
+work say QUIT after a while (the factory's ``idle``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..net.roll import Roll
+from ..smtp.client import SMTPClient
+from .places import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """How long a session is used.
+
+    :ivar messages: that go over it.
+    :ivar age: seconds since it was made.
+    :ivar idle: seconds that it waits for another message.
+    """
+
+    messages: int = 1_000
+    age: float = 300.0
+    idle: float = 10.0
+
+
+class Pool:
+    """Idle sessions by where they lead to.
+
+    :param roll: of all sessions.
+    :param now: the time, in seconds.
+    """
+
+    def __init__(self, reuse: Reuse, roll: Roll, now: Callable[[], float]) -> None:
+        self._reuse = reuse
+        self._roll = roll
+        self._now = now
+        self._idle: dict[Place, list[SMTPClient]] = {}
+        self._places: dict[SMTPClient, Place] = {}
+
+    @property
+    def idle(self) -> int:
+        """How many sessions wait."""
+        return sum(len(each) for each in self._idle.values())
+
+    def take(self, place: Place) -> SMTPClient | None:
+        """A session that may be used, the one that waits for the shortest time."""
+        waiting = self._idle.get(place)
+        while waiting:
+            client = waiting.pop()
+            if not waiting:
+                del self._idle[place]
+            if client.is_free:
+                return client
+        return None
+
+    def give(self, place: Place, client: SMTPClient) -> None:
+        """*client* has done its work; it waits for more, or goes."""
+        if not client.is_free:
+            return
+        most = client.able.most_messages or self._reuse.messages
+        young = self._now() - client.since < self._reuse.age
+        if young and client.messages < min(most, self._reuse.messages):
+            self._idle.setdefault(place, []).append(client)
+        else:
+            client.quit()
+
+    def forget(self, place: Place, client: SMTPClient) -> None:
+        """*client* has ended."""
+        waiting = self._idle.get(place, [])
+        if client in waiting:
+            waiting.remove(client)
+            if not waiting:
+                del self._idle[place]
+
+    async def stop(self, drain: float) -> None:
+        """End all sessions, those with a message on its way after it."""
+        await self._roll.end(drain)

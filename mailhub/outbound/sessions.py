@@ -1,0 +1,126 @@
+"""Sessions with other servers, as TLS policies want them; new ones, or used ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.logger import Logger
+
+from ..errors import MailError, TLSFault
+from ..net.client_tls import ClientTLS, client_context
+from ..net.roll import Roll
+from ..smtp.client import SessionFailed, SMTPClient, SMTPClientFactory
+from ..smtp.client_steps import Step, Waits
+from .certificates import peer_chain
+from .places import Place
+from .pool import Pool, Reuse
+from .tls_policy import HostPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How we behave towards other servers.
+
+    :ivar hello: what we call ourselves.
+    """
+
+    hello: str = "localhost"
+    waits: Waits = field(default_factory=Waits)
+    reuse: Reuse = field(default_factory=Reuse)
+
+
+class Sessions:
+    """Opens sessions, and keeps those that may be used again.
+
+    :param reactor: ``IReactorTCP``, ``IReactorUNIX`` and ``IReactorTime``.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, conduct: Conduct) -> None:
+        self._reactor = reactor
+        self._conduct = conduct
+        self._context = client_context()
+        self.roll = Roll("out")
+        self._pool = Pool(conduct.reuse, self.roll, reactor.seconds)
+
+    def used(self, place: Place, policy: HostPolicy) -> SMTPClient | None:
+        """A session that waits, if there is one and it is what *policy* wants."""
+        while (client := self._pool.take(place)) is not None:
+            try:
+                _check(client, policy)
+            except MailError:
+                client.quit()
+            else:
+                return client
+        return None
+
+    async def new(self, place: Place, policy: HostPolicy) -> SMTPClient:
+        """Another session.
+
+        :raises SessionFailed: there is none, or not as *policy* wants it.
+        """
+        try:
+            return await self._connect(place, policy, tls=True)
+        except SessionFailed as fault:
+            if not fault.may_go_clear or place.implicit_tls:
+                raise
+            try:
+                policy.without_tls(fault.text)
+            except TLSFault as error:
+                raise SessionFailed(Step.TLS, str(error), error=error) from error
+            self.log.info(
+                "TLS with {host} does not work, going on without: {text}",
+                host=place.host, text=fault.text,
+            )  # fmt: skip
+            return await self._connect(place, policy, tls=False)
+
+    def give_back(self, place: Place, client: SMTPClient) -> None:
+        """*client* is free again."""
+        self._pool.give(place, client)
+
+    async def stop(self, drain: float) -> None:
+        """End all of them."""
+        await self._pool.stop(drain)
+
+    async def _connect(
+        self, place: Place, policy: HostPolicy, *, tls: bool
+    ) -> SMTPClient:
+        conduct = self._conduct
+        factory = SMTPClientFactory(
+            self._reactor,
+            hello=conduct.hello.encode("ascii"),
+            verb=place.verb,
+            certificates=ClientTLS(self._context, policy.server_name) if tls else None,
+            check=lambda client: _check(client, policy),
+            waits=conduct.waits,
+            roll=self.roll,
+            idle=conduct.reuse.idle,
+        )
+        factory.ended = lambda client: self._pool.forget(place, client)
+        timeout = conduct.waits.connect
+        if place.port:
+            self._reactor.connectTCP(place.address, place.port, factory, timeout)
+        else:
+            self._reactor.connectUNIX(place.address, factory, timeout)
+        return await factory.opened
+
+
+def _check(client: SMTPClient, policy: HostPolicy) -> None:
+    """Whether mail may go over *client*.
+
+    :raises MailError: it may not.
+    """
+    if not client.is_secure:
+        policy.without_tls("no STARTTLS")
+    else:
+        try:
+            chain = peer_chain(client.tls)
+        except TLSFault:
+            if policy.needs_tls:
+                raise
+            chain = []
+        policy.check(chain)
+    if not client.able.require_tls:
+        policy.without_requiretls()
