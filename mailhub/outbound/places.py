@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ..errors import MailError, Status
 
-
 #: How a session begins (RFC 5321, section 3.2; RFC 2033, section 4.1).
 EHLO, LHLO = b"EHLO", b"LHLO"
 
