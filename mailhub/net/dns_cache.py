@@ -6,7 +6,7 @@ and an old answer may be a door that its owner has shut since, such as a key wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..errors import DNSFault, MailError, NoSuchDomain
 from ..mail.dns import MX, TLSA, Answer, RecordType
@@ -78,7 +78,11 @@ class Cache:
             return None
         self._entries[key] = entry
         outcome = entry.outcome
-        return outcome if outcome.ttl == left else replace(outcome, ttl=left)
+        if outcome.ttl == left:
+            return outcome
+        if isinstance(outcome, Failed):
+            return Failed(outcome.kind, outcome.text, left)
+        return Answer(outcome.name, outcome.records, outcome.authentic, left)
 
     def put(self, key: Key, outcome: Outcome, now: float) -> None:
         """Keep *outcome* for as long as it says, within the limits."""

@@ -111,14 +111,15 @@ class DomainPolicy:
 
         DANE goes before MTA-STS, which must not weaken it (RFC 8461, section 2).
 
-        :param host: as the MX record has it; the domain itself where there is none.
+        :param host: as the MX record has it; the domain itself where there is none;
+            or an IP address.
         :raises TLSFault: the domain says that it is no server of its.
         :raises RequireTLSUnsupported: nothing proves that it is one.
         :raises mailhub.errors.DNSFault: it cannot be known now, so nothing may be
             sent there (RFC 7672, section 2.1.2).
         """
         published = None
-        if self.resolver is not None and (self.mx is None or self.mx.authentic):
+        if self._may_have_dane(host):
             published = await find_published(self.resolver, host, port)
         if published is not None and published.records:
             return self._by_dane(host, published)
@@ -132,6 +133,14 @@ class DomainPolicy:
             rehearsal = _Rehearsal(self, host)
             return HostPolicy(host, server_name=host, certificate_check=rehearsal)
         return HostPolicy(host, server_name=host)
+
+    def _may_have_dane(self, host: str) -> bool:
+        """Whether it is to be asked for: not of an address (RFC 7672, section 2.2),
+        and not behind an MX record that may be forged."""
+        is_address = ":" in host or host.replace(".", "").isdigit()
+        if self.resolver is None or is_address:
+            return False
+        return self.mx is None or self.mx.authentic
 
     def _by_dane(self, host: str, published: Published) -> HostPolicy:
         names = [published.base, self.domain]

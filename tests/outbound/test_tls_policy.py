@@ -182,6 +182,18 @@ class DANETests(PolicyCase):
         self.assert_proves(policy, SELF_SIGNED)
 
 
+    def test_an_address_has_no_records(self):
+        policies = TLSPolicies(self.names, FixedPolicies(REFUSES))
+
+        async def find(host):
+            return await (await policies.of_domain(DOMAIN, None)).of_host(host)
+
+        for host in ("192.0.2.1", "2001:db8::1", "::a"):
+            policy = self.successResultOf(Deferred.fromCoroutine(find(host)))
+            self.assertFalse(policy.needs_tls)
+        self.assertEqual(self.names.asked, [])
+
+
 class RequireTLSTests(PolicyCase):
     """RFC 8689, section 4.2.1."""
 
