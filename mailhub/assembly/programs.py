@@ -15,6 +15,7 @@ from ..errors import MailError, MessageTooLarge
 from ..mail.address import Address
 from ..mail.envelope import Envelope, MailParameters, Peer, RecipientParameters
 from ..routing.dispatching import random_id
+from ..routing.planning import InTurn
 from ..routing.submission import ProgramSubmission
 from ..smtp.trace import received_locally
 from .stores import make_store, router_of
@@ -59,7 +60,8 @@ class PostOffice:
     """
 
     def __init__(self, config: Config, store: Any) -> None:
-        self.submission = ProgramSubmission(store, router_of(config, store.directory))
+        router = router_of(config, store.directory)
+        self.submission = ProgramSubmission(store, router, outlet=InTurn())
         self.local_name = server_name(config)
         self.spool = store.spool
         self._largest = config.limits.message_size

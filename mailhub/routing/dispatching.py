@@ -12,10 +12,11 @@ from ..errors import MailError
 from ..mail.account import Delivery
 from ..mail.address import Address, parse_mailbox
 from ..mail.envelope import Envelope, Peer
+from ..mail.queue_limits import QueueLimits
 from ..mail.queued import Letter
 from ..store.content import BytesContent
 from .decision import Decision, Outcome
-from .planning import Planner, Route, Terms
+from .planning import Planner, Route
 from .router import Router
 
 #: Who gets what cannot be delivered even to its sender.
@@ -36,6 +37,7 @@ class Dispatching:
     """Makes deliveries of letters.
 
     :param local_name: what the server calls itself.
+    :param limits: how long mail waits.
     :param now: seconds since the epoch.
     :param new_id: makes names for the queue.
     """
@@ -47,13 +49,13 @@ class Dispatching:
         router: Router,
         local_name: str,
         *,
-        terms: Terms = Terms(),  # noqa: B008  (a frozen value)
+        limits: QueueLimits = QueueLimits(),  # noqa: B008  (a frozen value)
         now: Callable[[], float] = time.time,
         new_id: Callable[[], str] = random_id,
     ) -> None:
         self._router = router
         # Nobody begins to send it: it becomes durable together with what it is about.
-        self._planner = Planner(router, None, terms, now)
+        self._planner = Planner(router, None, limits, now)
         self._peer = Peer("", 0, "local", local_name)
         self._new_id = new_id
 

@@ -15,17 +15,12 @@ from ..mail.envelope import (
     Order,
     RecipientParameters,
 )
+from ..mail.queue_limits import QueueLimits
 from ..mail.queued import Lease, Outgoing, Sending
 from ..smtp.trace import return_path
 from ..store.content import BytesContent
 from .decision import Decision, Departure
 from .router import Router
-
-#: Seconds that mail waits before it goes back: RFC 5321, section 4.5.4.1, asks for
-#: four or five days at least.
-LIFETIME = 5 * 86_400.0
-#: Seconds that who sends at once has before others may try.
-KEPT = 600.0
 
 #: The way of mail for mailboxes here that has to wait first.
 LOCAL_WAY = "local:"
@@ -57,16 +52,15 @@ class Outlet(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """For how long mail is kept.
+class InTurn:
+    """An outlet where another process sends, or one that starts later: what leaves
+    waits in the queue for it."""
 
-    :ivar lifetime: seconds before what cannot be delivered goes back.
-    :ivar kept: seconds that who sends at once has a lease for.
-    """
+    keeper = ""
+    has_room = False
 
-    lifetime: float = LIFETIME
-    kept: float = KEPT
+    def take(self, leases: Sequence[Lease], content: Any) -> None:
+        """Nobody is given anything: there is never room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +99,7 @@ class _Draft:
 class Planner:
     """Makes deliveries of decisions.
 
+    :param limits: how long mail waits, and is lent.
     :param now: seconds since the epoch.
     """
 
@@ -112,12 +107,12 @@ class Planner:
         self,
         router: Router,
         outlet: Outlet | None,
-        terms: Terms,
+        limits: QueueLimits,
         now: Callable[[], float],
     ) -> None:
         self._router = router
         self._outlet = outlet
-        self._terms = terms
+        self._limits = limits
         self._now = now
 
     async def delivery(
@@ -165,7 +160,8 @@ class Planner:
             hold = orders[Order.HOLD] or "held by a check"
         sender = "" if envelope.sender is None else _written(envelope.sender)
         wishes = envelope.wishes.get(route.address, _NO_WISHES)
-        if decision.targets and (hold or _due(envelope, now) > now):
+        due = self._limits.first_due(envelope.parameters, now)
+        if decision.targets and (hold or due > now):
             draft.put((sender, trace, hold), _waiting(route.address, wishes))
         else:
             draft.targets |= dict.fromkeys(decision.targets)
@@ -179,20 +175,21 @@ class Planner:
     def _sendings(
         self, draft: _Draft, envelope: Envelope, now: float, number: int
     ) -> tuple[Sending, ...]:
-        due, terms, outlet = _due(envelope, now), self._terms, self._outlet
+        parameters, limits, outlet = envelope.parameters, self._limits, self._outlet
+        due = limits.first_due(parameters, now)
         keeper, kept_until = None, 0.0
         if outlet is not None and due <= now and outlet.has_room:
-            keeper, kept_until = outlet.keeper, now + terms.kept
+            keeper, kept_until = outlet.keeper, now + limits.lease
         return tuple(
             Sending(
                 queue_id(envelope.id, number, index),
                 sender,
                 envelope.user,
-                envelope.parameters,
+                parameters,
                 tuple(outgoing),
                 arrived=now,
                 due=due,
-                expires=due + terms.lifetime,
+                expires=limits.expiry(sender, parameters, now),
                 hold=hold,
                 keeper=None if hold else keeper,
                 kept_until=0.0 if hold else kept_until,
@@ -232,11 +229,6 @@ def _targets_of(decisions: Sequence[Decision]) -> tuple[Target, ...]:
     for decision in decisions:
         targets |= dict.fromkeys(decision.targets)
     return tuple(targets)
-
-
-def _due(envelope: Envelope, now: float) -> float:
-    """When it may go: RFC 4865, section 4."""
-    return max(now, envelope.parameters.hold_until or 0.0)
 
 
 def _waiting(address: Address, wishes: RecipientParameters) -> Outgoing:

@@ -26,13 +26,14 @@ from ..mail.address import Address
 from ..mail.dates import format_date
 from ..mail.envelope import Envelope, Notify, Order
 from ..mail.headers import header_line
+from ..mail.queue_limits import QueueLimits
 from ..mail.queued import Lease
 from ..policy.check import Pipeline
 from ..policy.header import count_fields
 from ..policy.hops import HopLimit, was_here
 from ..powers import IQuotaStore
 from .decision import Decision, Outcome
-from .planning import Outlet, Planner, Route, Terms
+from .planning import Outlet, Planner, Route
 from .router import Router
 
 #: The checks that no server should be without.
@@ -53,6 +54,7 @@ class _Submission:
     :param store: :class:`mailhub.interfaces.IMailStore`.
     :param checks: objects that provide :class:`mailhub.interfaces.ICheck`.
     :param outlet: who sends what leaves; ``None``: nothing can.
+    :param limits: how long mail waits, and is lent.
     :param tell_success: see :data:`SuccessNotice`; ``None``: nobody is told.
     :param now: seconds since the epoch.
     """
@@ -66,7 +68,7 @@ class _Submission:
         checks: Sequence[Any] = DEFAULT_CHECKS,
         *,
         outlet: Outlet | None = None,
-        terms: Terms = Terms(),  # noqa: B008  (a frozen value)
+        limits: QueueLimits = QueueLimits(),  # noqa: B008  (a frozen value)
         tell_success: SuccessNotice | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -75,7 +77,7 @@ class _Submission:
         self._router = router
         self._checks = Pipeline(checks)
         self._leaves = outlet is not None
-        self._planner = Planner(router, outlet, terms, now)
+        self._planner = Planner(router, outlet, limits, now)
         self._tell_success = tell_success
         self._now = now
 

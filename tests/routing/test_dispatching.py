@@ -6,9 +6,9 @@ from mailhub.errors import LocalFault
 from mailhub.mail.account import Target
 from mailhub.mail.address import Address
 from mailhub.mail.envelope import MailParameters
+from mailhub.mail.queue_limits import QueueLimits
 from mailhub.mail.queued import Letter, Outgoing
 from mailhub.routing.dispatching import Dispatching, random_id
-from mailhub.routing.planning import Terms
 from mailhub.routing.router import Router
 from mailhub.routing.srs import SRS
 
@@ -28,7 +28,7 @@ class DispatchingTests(RouterTestCase):
     def use(self, **settings):
         self.router = Router(self.directory, now=lambda: NOW, **settings)
         self.dispatching = Dispatching(
-            self.router, "mx.example.org", terms=Terms(100.0),
+            self.router, "mx.example.org", limits=QueueLimits(9.0, 100.0),
             now=lambda: NOW, new_id=lambda: "ID7",
         )  # fmt: skip
 

@@ -13,9 +13,10 @@ from mailhub.errors import (
 from mailhub.mail.account import Delivery
 from mailhub.mail.address import parse_mailbox
 from mailhub.mail.envelope import Notify, Order, RecipientParameters
+from mailhub.mail.queue_limits import QueueLimits
 from mailhub.mail.queued import Lease, Outgoing, QueuedMessage
 from mailhub.policy.check import Verdict
-from mailhub.routing.planning import Terms
+from mailhub.routing.planning import InTurn
 from mailhub.routing.rewriting import Rewriting
 from mailhub.routing.router import Router
 from mailhub.routing.srs import SRS
@@ -75,8 +76,8 @@ class SendingTestCase(SubmissionTestCase):
         self.settings.update(settings)
         router = Router(self.directory, now=lambda: NOW, **self.settings)
         more = {
-            "outlet": self.outlet, "now": lambda: NOW, "terms": Terms(5 * DAY, 60.0),
-            "tell_success": self.notices,
+            "outlet": self.outlet, "now": lambda: NOW,
+            "limits": QueueLimits(5 * DAY, lease=60.0), "tell_success": self.notices,
         }  # fmt: skip
         if self.login is None:
             self.avatar = InboundSubmission(self.store, router, checks, **more)
@@ -252,6 +253,12 @@ class QueuedMailTests(SendingTestCase):
         sending = await self.sent("x@example.com")
         self.assertEqual((sending.keeper, sending.kept_until), (None, 0.0))
         self.assertEqual(self.outlet.taken, [])
+
+    async def test_where_another_process_sends_it_waits_its_turn(self):
+        self.outlet = InTurn()
+        self.use()
+        sending = await self.sent("x@example.com")
+        self.assertIsNone(sending.keeper)
 
     async def test_mail_for_mailboxes_only_makes_no_message_in_the_queue(self):
         await self.send("bob@example.org", "carol@example.org")

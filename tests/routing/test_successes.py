@@ -1,0 +1,67 @@
+"""Notifications of mail that is in its mailboxes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailhub.mail.address import parse_mailbox
+from mailhub.mail.envelope import Envelope, MailParameters, Notify, Peer
+from mailhub.mail.envelope import RecipientParameters as Wishes
+from mailhub.routing.dispatching import Dispatching
+from mailhub.routing.router import Router
+from mailhub.routing.successes import Successes
+
+from .test_router import RouterTestCase
+
+NOW = 1_795_226_494
+
+
+class SuccessTests(RouterTestCase):
+    """One letter for all recipients (RFC 3461, section 5.2.2; RFC 3464)."""
+
+    async def setUp(self):
+        await super().setUp()
+        router = Router(self.directory)
+        dispatching = Dispatching(router, "mx.example.org", now=lambda: NOW)
+        self.successes = Successes("mx.example.org", dispatching.dispatch, lambda: NOW)
+        peer = Peer("192.0.2.7", 1, "smtp", "mx.example.org")
+        parameters = MailParameters(envid="QQ314159")
+        self.envelope = Envelope("ID1", peer, None, None, parameters)
+        self.envelope.sender = parse_mailbox(b"x@example.com", smtputf8=False)
+
+    async def told(self, *recipients):
+        addresses = [parse_mailbox(each, smtputf8=False) for each in recipients]
+        return await self.successes(self.envelope, addresses)
+
+    async def test_the_sender_hears_of_all_recipients_in_one_letter(self):
+        bob = parse_mailbox(b"bob@example.org", smtputf8=False)
+        self.envelope.wishes[bob] = Wishes(Notify.SUCCESS, "rfc822;Bob@example.org")
+        [delivery] = await self.told(b"ann@example.org", b"bob@example.org")
+        [sending] = delivery.sendings
+        self.assertEqual(sending.sender, "")
+        self.assertEqual(sending.recipients[0].recipient, "x@example.com")
+        octets = delivery.content.data
+        for text in (
+            b"Final-Recipient: rfc822;ann@example.org\r\n",
+            b"Original-Recipient: rfc822;Bob@example.org\r\n",
+            b"Action: delivered\r\n", b"Original-Envelope-Id: QQ314159\r\n",
+            b"Status: 2.0.0\r\n",
+        ):  # fmt: skip
+            self.assertIn(text, octets.replace(b"rfc822; ", b"rfc822;"))
+
+    async def test_a_sender_here_gets_it_into_the_mailbox(self):
+        self.envelope.sender = parse_mailbox(b"ann@example.org", smtputf8=False)
+        [delivery] = await self.told(b"bob@example.org")
+        self.assertEqual((len(delivery.targets), delivery.sendings), (1, ()))
+
+    async def test_nobody_is_told_where_nobody_has_sent_it(self):
+        self.envelope.sender = None
+        self.assertEqual(await self.told(b"bob@example.org"), [])
+
+    async def test_utf_8_goes_only_to_who_understands_it(self):
+        for knows in (False, True):
+            parameters = replace(self.envelope.parameters, smtputf8=knows)
+            self.envelope.parameters = parameters
+            address = parse_mailbox("änn@example.org".encode(), smtputf8=True)
+            [delivery] = await self.successes(self.envelope, [address])
+            self.assertEqual(delivery.content.data.isascii(), not knows)
