@@ -26,6 +26,9 @@ CONFIGURATION = """\
 data = "{data}"
 host_name = "mx.example.org"
 
+[dns]
+servers = ["127.0.0.1:9"]
+
 [listen]
 smtp = ["127.0.0.1:{ports.smtp}"]
 imap = ["127.0.0.1:{ports.imap}"]
@@ -35,8 +38,6 @@ lmtp = []
 pop3 = []
 pop3s = []
 imaps = []
-[dns]
-servers = ["127.0.0.1:9"]
 """
 
 
