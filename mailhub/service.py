@@ -36,7 +36,7 @@ from .logbook import Complaints, Lines
 from .net.certificates import Identity
 from .net.descriptors import Capacity
 from .net.factory import ConnectionFactory
-from .net.listen import Entrance, adopt
+from .net.listen import Entrance
 from .net.roll import Roll
 from .net.server_tls import CertificateStore
 from .net.shared_counts import SharedCounts
@@ -289,7 +289,7 @@ class MailService(MultiService):
             self._entrances[service] = Entrance(factory, self._reactor)
         for bound in self._bound:
             entrance = self._entrances[bound.service]
-            self._ports.append(adopt(bound.socket, entrance, self._reactor))
+            self._ports.append(entrance.open(bound.socket, self._reactor))
             bound.socket.close()  # the port has its own copy
 
     def _roll(self, service: str) -> Roll:

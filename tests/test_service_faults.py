@@ -18,6 +18,7 @@ from mailhub.config.faults import ConfigError
 from mailhub.config.kinds import Endpoint
 from mailhub.config.settings import PORTS, TLS, Listen, Origin, Server
 from mailhub.errors import LocalFault
+from mailhub.net import listen
 from mailhub.net.certificates import ensure_own, make_identity
 from mailhub.service import MailService, build
 
@@ -83,15 +84,15 @@ class FaultTests(Servers):
         server = self.build(self.memory())
         server.privilegedStartService()
         addresses = server.addresses()
-        adopt, given = reactor.adoptStreamPort, []
+        accept_on, given = listen.accept_on, []
 
         def refuse(*arguments):
             if len(given) == 3:
                 raise OSError(errno.EMFILE, "Too many open files")
             given.append(arguments)
-            return adopt(*arguments)
+            return accept_on(*arguments)
 
-        self.patch(reactor, "adoptStreamPort", refuse)
+        self.patch(listen, "accept_on", refuse)
         await self.fault_of(server, OSError)
         for address in addresses.values():
             self.assert_free(address)

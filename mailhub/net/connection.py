@@ -46,7 +46,7 @@ from ..mail.envelope import Peer
 from .buffer import InputBuffer
 from .endings import Cut, Disconnected, Ending, InputBeforeTLS, LineTooLong
 from .suspension import INPUT, OUTPUT, Signal
-from .writing import close_at_once, writer_for
+from .writing import close, writer_for
 
 if TYPE_CHECKING:
     from .factory import ConnectionFactory
@@ -260,7 +260,6 @@ class Connection(Protocol):
         if not self.factory.admit(self):
             self._stop = Ending.CROWDED
             self._conclude(Ending.CROWDED)
-            close_at_once(self.transport)
         elif self.factory.implicit_tls:
             self.deadline = self._now() + self.factory.limits.handshake
         else:
@@ -469,7 +468,7 @@ class Connection(Protocol):
         self._finish()
         if not self._lost:
             self.transport.unregisterProducer()  # type: ignore[union-attr]
-            self.transport.loseConnection()  # type: ignore[union-attr]
+            close(self.transport)
 
     def _finish(self) -> None:
         """Free everything, once."""

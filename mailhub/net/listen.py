@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReact
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from .accepting import accept_on, can_accept
 from .binding import BACKLOG
 from .factory import ConnectionFactory
 
@@ -42,6 +43,12 @@ class Entrance(Factory):
         """Let *factory* make the next connections."""
         self._factory = factory
         self._behind = wrap_tls(factory, self._clock)
+
+    def open(self, listening: socket.socket, reactor: Any) -> IListeningPort:
+        """Let in whoever connects to *listening*, of which the port has a copy."""
+        if listening.family != socket.AF_UNIX and can_accept(reactor):
+            return accept_on(listening, self, reactor)
+        return adopt(listening, self, reactor)
 
     def logPrefix(self) -> str:
         """The service's name, where Twisted tells that it listens."""

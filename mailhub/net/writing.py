@@ -14,6 +14,8 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.tcp import Connection as TCPConnection
 from twisted.python.failure import Failure
 
+_DONE = Failure(CONNECTION_DONE)
+
 
 def writer_for(transport: Any) -> Callable[[bytes], object]:
     """A function that writes to *transport*, at once where that is possible."""
@@ -23,23 +25,32 @@ def writer_for(transport: Any) -> Callable[[bytes], object]:
     def write(data: bytes) -> None:
         # What waits in the transport goes first; TLS has a buffer of its own.
         if not (transport.TLS or transport.dataBuffer or transport._tempDataBuffer):
-            sent = transport.writeSomeData(data)
-            if sent.__class__ is int:
-                if sent == len(data):
-                    return
-                data = data[sent:]
+            try:
+                sent = transport.socket.send(data)
+            except OSError:
+                sent = 0  # The transport finds out why.
+            if sent == len(data):
+                return
+            data = data[sent:]
         transport.write(data)
 
     return write
 
 
-def close_at_once(transport: Any) -> None:
-    """Close a socket without a turn through the reactor, if nothing waits in it.
+def close(transport: Any) -> None:
+    """Close *transport* when all is written: at once where nothing waits in it.
 
-    Else it would stay open until all that came with it were accepted, too (attack: a
-    storm of connections takes the last descriptor).
+    Left to the reactor, each would cost an event and two system calls more; and it
+    would stay open until all that came with it were accepted, too (attack: a storm of
+    connections takes the last descriptor).
     """
-    if not isinstance(transport, TCPConnection) or not transport.connected:
-        return
-    if not (transport.dataBuffer or transport._tempDataBuffer):
-        transport.connectionLost(Failure(CONNECTION_DONE))
+    if (
+        not isinstance(transport, TCPConnection)
+        or not transport.connected
+        or transport.TLS
+        or transport.dataBuffer
+        or transport._tempDataBuffer
+    ):
+        transport.loseConnection()
+    else:
+        transport.connectionLost(_DONE)
