@@ -16,6 +16,7 @@ from ..auth.workers import HashWorkers
 from ..config.settings import Config
 from ..routing.submission import InboundSubmission, UserSubmission
 from .stores import router_of
+from .tables import Tables, threads_of
 
 
 class Logins:
@@ -37,16 +38,19 @@ class Logins:
         self._reactor = reactor
         self._checkers = tuple(checkers)
         self._workers = HashWorkers(reactor)
+        self._tables: Tables | None = None
 
     def portal(self, config: Config) -> Portal:
         """Where all protocols log in; password files are read when first used."""
         store = self._store
-        router = router_of(config, store.directory)
-        strangers = InboundSubmission(store, router)
+        tables = self._tables_of(config)
+        checks = tables.checks
+        router = router_of(config, store.directory, tables.sources)
+        strangers = InboundSubmission(store, router, checks)
         realm = Realm(
             store,
             inbound=lambda: strangers,
-            for_user=lambda login: UserSubmission(store, router, login=login),
+            for_user=lambda login: UserSubmission(store, router, checks, login=login),
         )
         sources = config.login.auth
         return make_portal(
@@ -60,6 +64,23 @@ class Logins:
             workers=self._workers,
             throttle=self.throttle,
         )
+
+    def _tables_of(self, config: Config) -> Tables:
+        """The files of *config*; those in use, if it asks for no others.
+
+        What is known of a file that was wrong a moment ago then stays, whatever else
+        changes.
+
+        :raises ConfigError: other files are asked for, and cannot be followed.
+        """
+        if self._tables is not None and self._tables.serves(config):
+            self._tables.look_again()
+            return self._tables
+        tables = Tables(config, self._reactor, threads_of(self._reactor))
+        if self._tables is not None:
+            tables.read()
+        self._tables = tables
+        return tables
 
     def stop(self) -> None:
         """End the threads that hash passwords."""

@@ -19,6 +19,7 @@ from ..routing.planning import InTurn
 from ..routing.submission import ProgramSubmission
 from ..smtp.trace import received_locally
 from .stores import make_store, router_of
+from .tables import Tables
 
 #: What stands for the listener in envelopes.
 SERVICE = "sendmail"
@@ -60,7 +61,7 @@ class PostOffice:
     """
 
     def __init__(self, config: Config, store: Any) -> None:
-        router = router_of(config, store.directory)
+        router = router_of(config, store.directory, Tables.here(config).sources)
         self.submission = ProgramSubmission(store, router, outlet=InTurn())
         self.local_name = server_name(config)
         self.spool = store.spool

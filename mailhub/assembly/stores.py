@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..logbook import Complaints
 from ..net.spool import Spool
 from ..routing.building import make_router
 from ..routing.router import Router
+from ..routing.sources import Source
 from ..routing.srs import load_key, random_key
 from ..store.memory import MemoryStore
 from ..store.sqlite.store import SQLiteStore
@@ -31,7 +32,9 @@ def make_store(
     )
 
 
-def router_of(config: Config, directory: Any) -> Router:
+def router_of(
+    config: Config, directory: Any, sources: Sequence[Source] = ()
+) -> Router:
     """What decides where mail goes, by *config*; files are read when first needed."""
     key: Callable[[], bytes] = partial(load_key, config.server.data)
     if config.store.kind == "memory":
@@ -42,4 +45,5 @@ def router_of(config: Config, directory: Any) -> Router:
         config.routing,
         host_names=[server_name(config)],
         key=key,
+        sources=sources,
     )

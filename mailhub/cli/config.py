@@ -6,6 +6,7 @@ import tomllib
 from argparse import ArgumentParser
 
 from ..config.text import commented, effective
+from ..watched.places import Places
 from .invocation import Invocation
 from .main import add_action, add_actions
 from .outcome import Result
@@ -19,14 +20,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def check(invocation: Invocation) -> Result:
-    """JSON: ``{"source": PATH or null}``; faults are in ``error.faults``."""
+    """JSON: ``{"source": PATH or null, "remarks": [...]}``; faults are in
+    ``error.faults``, also those of files that it names.
+    """
     config = invocation.config()
     if config.tls.certificate:
         from ..config.identity import given_certificate  # slow to import
 
         given_certificate(config)
+    remarks: list[str] = []
+    if config.files != Places():
+        from ..assembly.tables import Tables  # likewise
+
+        remarks = list(map(str, Tables.here(config).read()))
     source = config.source or "no configuration file; all settings are defaults"
-    return Result({"source": config.source}, f"{source}: right")
+    text = "\n".join([f"{source}: right", *remarks])
+    return Result({"source": config.source, "remarks": remarks}, text)
 
 
 def default(invocation: Invocation) -> Result:

@@ -20,14 +20,18 @@ _WORD = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"])+)(?:\s+(.*))?', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something about a line, for people: ``/etc/aliases:12: what``."""
+    """Something about a line, for people: ``/etc/aliases:12: what``.
+
+    :ivar line: from 1; 0 where the file as a whole is meant.
+    """
 
     path: str
     line: int
     text: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.text}"
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{place}: {self.text}"
 
 
 class MalformedTable(SyntaxFault):

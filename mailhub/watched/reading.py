@@ -66,21 +66,21 @@ def read_file(path: str, most: int, owner: int | None = None) -> Found:
         descriptor = os.open(path, flags)
     except OSError as error:
         if owner is not None and error.errno == errno.ELOOP:
-            raise Unsafe(f"{path}: a symbolic link") from error
+            raise Unsafe("a symbolic link") from error
         raise
     try:
         status = os.fstat(descriptor)
-        _check(path, status, owner)
+        _check(status, owner)
         with open(descriptor, "rb", closefd=False) as file:
             return Found(file.read(most + 1), _signature(status))
     finally:
         os.close(descriptor)
 
 
-def _check(path: str, status: os.stat_result, owner: int | None) -> None:
+def _check(status: os.stat_result, owner: int | None) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise Unsafe(f"{path}: not a plain file")
+        raise Unsafe("not a plain file")
     if status.st_mode & stat.S_IWOTH:
-        raise Unsafe(f"{path}: everybody can write it")
+        raise Unsafe("everybody can write it")
     if owner is not None and status.st_uid not in (owner, 0):
-        raise Unsafe(f"{path}: belongs to somebody else")
+        raise Unsafe("belongs to somebody else")

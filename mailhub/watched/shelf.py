@@ -61,7 +61,7 @@ class Kept(Generic[T]):
         self.most = most
         self.owner = owner
         self.value: T | None = None
-        self.fault: str = ""
+        self.faults: tuple[Remark, ...] = ()
         self.seen: Signature = "not read"
         self.waiting: list[Deferred[None]] | None = None
 
@@ -73,6 +73,11 @@ class Kept(Generic[T]):
         if self.value is None:
             raise LocalFault(self.fault or f"{self.path} has not been read")
         return self.value
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the file now, or ``""``."""
+        return "; ".join(map(str, self.faults))
 
 
 class Shelf:
@@ -154,17 +159,18 @@ class Shelf:
             await self._settled(kept)
         return kept.now()
 
-    def load(self) -> list[str]:
-        """Read everything that has changed, now and in this thread.
-
-        -> what is wrong, each with its file and, where it has one, its line
-        """
-        faults: list[str] = []
+    def load(self) -> list[Remark]:
+        """Read everything, now and in this thread.  -> what is wrong"""
+        faults: list[Remark] = []
         for kept in self._kept.values():
             self._finish(kept, *_read(kept))
-            if kept.fault:
-                faults.append(kept.fault)
+            faults += kept.faults
         return faults
+
+    def remarks(self) -> list[Remark]:
+        """What the authors of the files should know."""
+        values = [kept.value for kept in self._kept.values()]
+        return [each for value in values if value is not None for each in value.remarks]
 
     def look_again(self) -> None:
         """Look at once, whether files were changed just now or not (SIGHUP)."""
@@ -199,17 +205,20 @@ class Shelf:
         self._release(kept)
 
     def _finish(
-        self, kept: Kept[Any], value: Any, seen: Signature, fault: str
+        self,
+        kept: Kept[Any],
+        value: Any,
+        seen: Signature,
+        faults: tuple[Remark, ...],
     ) -> None:
-        """Take what was read; *fault* is why there is no value."""
-        kept.seen = seen
-        if fault:
-            if fault != kept.fault:
+        """Take what was read; *faults* are why there is no value."""
+        is_news = faults != kept.faults
+        kept.seen, kept.faults = seen, faults
+        if faults:
+            if is_news:
                 stays = "" if kept.value is None else "; what was known before stays"
-                self.log.error("{fault}{stays}", fault=fault, stays=stays)
-            kept.fault = fault
+                self.log.error("{fault}{stays}", fault=kept.fault, stays=stays)
             return
-        kept.fault = ""
         kept.value = value
         self._version += 1
         for remark in value.remarks:
@@ -218,7 +227,7 @@ class Shelf:
     def _broken(self, failure: Any, kept: Kept[Any]) -> None:
         """A bug, or threads that have ended."""
         self.log.failure("{path} was not read", failure, path=kept.path)
-        kept.fault = kept.fault or f"{kept.path} was not read"
+        kept.faults = kept.faults or (Remark(kept.path, 0, "was not read"),)
         self._release(kept)
 
     def _release(self, kept: Kept[Any]) -> None:
@@ -234,22 +243,21 @@ class Shelf:
             await done
 
 
-def _read(kept: Kept[Any]) -> tuple[Any, Signature, str]:
-    """Value, signature and fault of a file as it is now."""
+def _read(kept: Kept[Any]) -> tuple[Any, Signature, tuple[Remark, ...]]:
+    """Value, signature and faults of a file as it is now."""
     before = signature_of(kept.path)
     try:
         found = read_file(kept.path, kept.most, kept.owner)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if kept.missing is not None:
-            return kept.missing, None, ""
-        return None, None, f"{kept.path}: {error.strerror}"
-    except PermissionError as error:
-        return None, before, f"{kept.path}: {error.strerror}"
-    except OSError as error:  # it may pass: the next look reads again
-        return None, "not read", f"{kept.path}: {error.strerror}"
-    except Unsafe as error:
-        return None, before, str(error)
-    try:
-        return kept.parse(found.data, kept.path), found.signature, ""
+        return kept.parse(found.data, kept.path), found.signature, ()
     except MalformedTable as error:
-        return None, found.signature, str(error)
+        return None, found.signature, error.faults
+    except Unsafe as error:
+        return None, before, (Remark(kept.path, 0, str(error)),)
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        if is_missing and kept.missing is not None:
+            return kept.missing, None, ()
+        # Other faults may pass: the next look reads again.
+        lasts = is_missing or isinstance(error, PermissionError)
+        reason = Remark(kept.path, 0, str(error.strerror))
+        return None, before if lasts else "not read", (reason,)

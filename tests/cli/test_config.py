@@ -16,7 +16,9 @@ class CheckTests(CommandTests):
     """``mailhub config check``."""
 
     def test_without_a_file_all_is_right(self) -> None:
-        self.assertEqual(self.json("config", "check"), {"source": None})
+        self.assertEqual(
+            self.json("config", "check"), {"source": None, "remarks": []}
+        )
         text = self.works("config", "check")
         self.assertEqual(
             text, "no configuration file; all settings are defaults: right\n"
@@ -25,7 +27,18 @@ class CheckTests(CommandTests):
     def test_a_right_file_is_named(self) -> None:
         path = self.write("mailhub.toml", "[limits]\nidle = '1 h'\n")
         self.assertEqual(self.works("config", "check"), f"{path}: right\n")
-        self.assertEqual(self.json("config", "check"), {"source": path})
+        self.assertEqual(
+            self.json("config", "check"), {"source": path, "remarks": []}
+        )
+
+    def test_files_that_it_names_are_read(self) -> None:
+        aliases = self.write("aliases", "root: jo\nroot: jim\n")
+        path = self.write("mailhub.toml", '[files]\naliases = ["aliases"]\n')
+        remark = f"{aliases}:2: 'root' has an entry in line 1; that counts"
+        self.assertEqual(self.works("config", "check"), f"{path}: right\n{remark}\n")
+        self.write("aliases", "\nroot jo\n")
+        text = self.fails(Exit.CONFIG, "config", "check")
+        self.assertTrue(text.startswith(f"{aliases}:2: expected a name"), text)
 
     def test_all_faults_are_told_with_their_lines(self) -> None:
         path = self.write("mailhub.toml", "[limits]\nidle = 0\nidel = 1\n")

@@ -169,7 +169,7 @@ class FaultTests(ShelfCase):
         self.shelf.keep(self.folder.path + "/gone", parse_names)
         faults = self.shelf.load()
         self.assertEqual(len(faults), 2)
-        self.assertTrue(faults[0].startswith(f"{kept.path}:1: "))
+        self.assertTrue(str(faults[0]).startswith(f"{kept.path}:1: "))
 
     def test_remarks_are_logged(self):
         from mailhub.tables.access import parse_access

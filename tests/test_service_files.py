@@ -1,0 +1,92 @@
+"""A whole server that is told by the classic files."""
+
+from __future__ import annotations
+
+import smtplib
+from dataclasses import replace
+
+from twisted.internet.threads import deferToThread
+
+from mailhub.config.faults import ConfigError
+from mailhub.watched.places import AccessPlace, Places
+
+from .servers import MESSAGE, TIMEOUT, USER, Servers
+from .watched.places import Folder
+
+
+class FilesTests(Servers):
+    """Aliases and an access table, from the files to SMTP's replies."""
+
+    async def setUp(self) -> None:
+        super().setUp()
+        self.files = Folder(self.mktemp())
+        aliases = self.files.write("aliases", "root: jo\nstaff: root\n")
+        access = self.files.write(
+            "access",
+            "From:bad@example.com REJECT Not him\nTo:secret@ 550 5.1.1 Nobody\n"
+            "To:null@ DISCARD\n",
+        )
+        self.places = Places(
+            aliases=(aliases,), access=(AccessPlace(access),), origin="example.org"
+        )
+        self.server = await self.start(self.memory(files=self.places))
+        await self.add_user(self.server)
+
+    def changed(self, **places):
+        """The settings with other files."""
+        return replace(self.server.config, files=replace(self.places, **places))
+
+    async def replies(self, *commands: str) -> list[int]:
+        def ask() -> list[int]:
+            address = self.server.addresses()["smtp"]
+            with smtplib.SMTP(*address, timeout=TIMEOUT) as client:
+                client.ehlo("far.example")
+                return [client.docmd(command)[0] for command in commands]
+
+        return await deferToThread(ask)
+
+    async def rcpt(self, address: str) -> int:
+        mail, rcpt = "MAIL FROM:<x@far.example>", f"RCPT TO:<{address}>"
+        return (await self.replies(mail, rcpt))[-1]
+
+    async def test_names_lead_to_mailboxes(self) -> None:
+        def send() -> None:
+            address = self.server.addresses()["smtp"]
+            with smtplib.SMTP(*address, timeout=TIMEOUT) as client:
+                client.sendmail("x@far.example", ["staff@example.org"], MESSAGE)
+
+        await deferToThread(send)
+        account = await self.server.store.open_account(USER)
+        self.assertEqual((await account.status("INBOX")).messages, 1)
+
+    async def test_the_access_table_is_asked(self) -> None:
+        self.assertEqual(await self.replies("MAIL FROM:<bad@example.com>"), [550])
+        for address, code in (
+            ("root@example.org", 250), ("nobody@example.org", 550),
+            ("secret@example.org", 550),
+        ):  # fmt: skip
+            self.assertEqual(await self.rcpt(address), code, address)
+
+    async def test_a_faulty_file_stays_as_it_was_when_all_is_read_again(self) -> None:
+        self.assertEqual(await self.rcpt("root@example.org"), 250)
+        self.files.write("aliases", "root jo")
+        self.server.prepare(self.server.config)()
+        self.assertEqual(await self.rcpt("root@example.org"), 250)
+
+    async def test_a_change_counts_at_once_when_all_is_read_again(self) -> None:
+        self.assertEqual(await self.rcpt("new@example.org"), 550)
+        self.files.write("aliases", "new: jo")
+        self.server.prepare(self.server.config)()
+        self.assertEqual(await self.rcpt("new@example.org"), 250)
+        self.assertEqual(await self.rcpt("root@example.org"), 550)
+
+    async def test_other_files_have_to_be_right_before_they_are_used(self) -> None:
+        wrong = self.files.write("wrong", "root: jo\nwhat\n")
+        error = self.assertRaises(
+            ConfigError, self.server.prepare, self.changed(aliases=(wrong,))
+        )
+        self.assertTrue(str(error).startswith(f"{wrong}:2: "), error)
+        other = self.files.write("other", "other: jo\n")
+        self.server.prepare(self.changed(aliases=(other,)))()
+        self.assertEqual(await self.rcpt("other@example.org"), 250)
+        self.assertEqual(await self.rcpt("root@example.org"), 550)
