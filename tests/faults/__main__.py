@@ -73,6 +73,7 @@ PROGRAMS = (
     _own("storm", "capacity"),
     _own("memory", "streams"),
     _own("poison", "moderation"),
+    _own("strangers", "line-limits"),
 )  # fmt: skip
 
 

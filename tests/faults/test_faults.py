@@ -92,3 +92,9 @@ class FaultTests(TestCase):
 
     async def test_a_server_without_a_reserve_of_descriptors_is_found_out(self):
         await self.perform("storm", control=True)
+
+    async def test_strangers_cost_little_memory(self):
+        await self.perform("strangers")
+
+    async def test_strangers_whose_lines_are_kept_are_found_out(self):
+        await self.perform("strangers", control=True)
