@@ -175,10 +175,10 @@ async def _queue(store: SQLiteStore) -> None:
     await gatherResults([
         Deferred.fromCoroutine(
             store.deliver(
-                Delivery(BytesContent(b"q%d" % number), b"", (), SENT_AT, (each, each))
+                Delivery(BytesContent(data), b"", (), SENT_AT, (each, each))
             )
         )
-        for number in range(2)
+        for data in (b"one", b"two", b"one")
     ])
     await queue.ready(NOW, 10)
     await queue.next_due(NOW)

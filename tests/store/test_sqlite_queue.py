@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import TestCase
+import sqlite3
 
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mailhub.errors import LocalFault, NoSuchMessage
+from mailhub.mail.account import Delivery, Target
+from mailhub.mail.envelope import DeliverBy, MailParameters
+from mailhub.mail.queue_list import ALL, Alteration, Selection
+from mailhub.store.content import BytesContent, octets_of
+from mailhub.store.sqlite import queue_leasing, queue_turns, schema
+from mailhub.store.sqlite.delivering import Delivering
+from mailhub.store.sqlite.queue_rows import pack_parameters, unpack_parameters
+from mailhub.store.sqlite.queue_settling import Settling
+from mailhub.store.sqlite.verify.checking import Wish, verify
+
+from ..contracts.fixture import SENT_AT, fails, message
 from ..contracts.queue import QueueContract
 from ..contracts.queue_people import AlterContract, ListContract
-from .sqlite_fixture import SQLiteFixture
+from ..contracts.queueing import (
+    DAY,
+    ME,
+    NET,
+    NOW,
+    QueueFixture,
+    gone,
+    later,
+    names,
+    sending,
+)
+from .sqlite_fixture import SQLiteFixture, blob_files, count
+
+LARGE = message("large", "x" * 100_000)
 
 
 class SQLiteQueueTests(QueueContract, SQLiteFixture, TestCase):
@@ -19,3 +48,255 @@ class SQLiteListTests(ListContract, SQLiteFixture, TestCase):
 
 class SQLiteAlterTests(AlterContract, SQLiteFixture, TestCase):
     """What people do."""
+
+
+class KeptTests(QueueFixture, SQLiteFixture, TestCase):
+    """What is in the tables, and what is left there."""
+
+    async def tearDown(self):
+        await self.store.stop()
+        self.assertEqual([str(each) for each in verify(self.path, Wish()).listed], [])
+
+    async def test_nothing_stays_of_what_has_left(self):
+        await self.put(sending("A", f"a@{NET}", f"b@{NET}"), sending("B"))
+        await self.put(sending("C"), sending("D"), data=message("twice"))
+        for lent in await self.lease():
+            await self.queue.settle(lent, gone(lent))
+        for table in (
+            "queue_message", "queue_recipient", "queue_destination", "blob",
+            "shared_blob", "item", "header",
+        ):
+            self.assertEqual(count(self.path, table), 0, table)
+
+    async def test_what_only_the_queue_has_is_not_summarised(self):
+        await self.put(sending("A"))
+        await self.put(sending("B"), data=LARGE)
+        self.assertEqual(count(self.path, "item"), 0)
+        self.assertEqual(count(self.path, "blob"), 2)
+
+    async def test_content_is_kept_once_for_mailboxes_and_queue(self):
+        for data in (message("small"), LARGE):
+            target = (Target(self.alice.account_id),)
+            await self.put(sending("A"), sending("B"), data=data, targets=target)
+        self.assertEqual(count(self.path, "blob"), 2)
+        self.assertEqual(len(blob_files(self.path)), 1)
+        for lent in await self.lease():
+            await self.queue.settle(lent, gone(lent))
+        self.assertEqual(len(await self.contents()), 4)
+
+    async def test_a_large_file_goes_with_the_last_recipient(self):
+        await self.put(sending("A"), sending("B"), data=LARGE)
+        one, two = await self.lease()
+        await self.queue.settle(one, gone(one))
+        self.assertEqual(count(self.path, "doomed_file"), 0)
+        content = await self.queue.open(two.message.message_id)
+        self.assertEqual(await content.read(0, 20), LARGE[:20])
+        await self.queue.settle(two, gone(two))
+        while blob_files(self.path):
+            await _turn()
+        # Who reads it at this moment reads on.
+        self.assertEqual(await octets_of(content), LARGE)
+        content.close()
+
+    async def test_files_of_a_refused_notification_do_not_stay(self):
+        await self.put(sending("A"))
+        [lent] = await self.lease()
+        await self.queue.settle(lent, gone(lent))
+        notice = Delivery(BytesContent(LARGE), b"", (), SENT_AT, (sending("N"),))
+        self.assertFalse(await self.queue.settle(lent, gone(lent), [notice]))
+        while blob_files(self.path):
+            await _turn()
+
+    async def test_the_queue_is_there_after_a_restart(self):
+        await self.put(sending("A"), sending("B", due=NOW + 60))
+        await self.put(sending("C", keeper=ME, kept_until=NOW + DAY), data=LARGE)
+        before = await self.queue.entries(ALL, 9)
+        await self.restart()
+        self.assertEqual(await self.queue.entries(ALL, 9), before)
+        self.assertEqual(names(await self.lease(now=NOW + 60)), ["A", "B"])
+        self.assertEqual(await self.queue.free(ME), 3)
+
+    async def test_a_store_that_is_closed_says_so(self):
+        await self.store.stop()
+        for work in (
+            self.queue.ready(NOW, 1), self.lease(), self.queue.entries(ALL, 1),
+            self.queue.alter(ALL, Alteration(delete=True), NOW), self.queue.free(ME),
+            self.queue.next_due(NOW), self.queue.open(1), self.put(sending("A")),
+        ):
+            await fails(LocalFault, work)
+
+
+async def _turn() -> None:
+    done: Deferred[None] = Deferred()
+    reactor.callLater(0.01, done.callback, None)
+    await done
+
+
+class TogetherTests(QueueFixture, SQLiteFixture, TestCase):
+    """Many at once cost a few statements."""
+
+    def alone(self, kind):
+        """-> a list that grows with each change of *kind* that is made alone"""
+        made = []
+        make = kind.__call__
+
+        def call(own, change):
+            made.append(own)
+            return make(own, change)
+
+        self.patch(kind, "__call__", call)
+        return made
+
+    async def test_deliveries_to_queue_and_mailboxes_are_made_together(self):
+        alone = self.alone(Delivering)
+        inbox, junk = (
+            Target(self.alice.account_id, name) for name in ("INBOX", "Junk")
+        )
+        await gatherResults(
+            [
+                Deferred.fromCoroutine(
+                    self.put(
+                        sending(
+                            f"N{number}", f"a@{NET}", "b@example.com",
+                            due=NOW + number % 2, hold="x" * (number % 5 == 0),
+                            keeper=[None, ME][number % 3 == 0], kept_until=NOW + 60,
+                        ),
+                        targets=[(), (inbox,), (inbox, junk)][number % 3],
+                    )
+                )
+                for number in range(50)
+            ]
+        )
+        self.assertEqual(alone, [])
+        self.assertEqual(len(await self.contents()), 33)
+        self.assertEqual(len(await self.waiting()), 100)
+
+    async def test_attempts_that_end_among_deliveries_are_settled_together(self):
+        await self.put(*[sending(f"N{number}") for number in range(40)])
+        delivered, settled = self.alone(Delivering), self.alone(Settling)
+        works = []
+        for lent in await self.lease():
+            works += [self.queue.settle(lent, gone(lent)), self.put(sending("X"))]
+        commits = self.store.measures.seconds.count
+        await gatherResults(map(Deferred.fromCoroutine, works))
+        self.assertEqual((delivered, settled), ([], []))
+        self.assertLessEqual(self.store.measures.seconds.count - commits, 3)
+
+
+class SharedTests(QueueFixture, SQLiteFixture, TestCase):
+    """Processes that share a store."""
+
+    async def test_another_process_hears_at_once_of_what_is_due(self):
+        other = await self.another()
+        called: Deferred[None] = Deferred()
+        end = self.queue.watch(lambda: called.called or called.callback(None))
+        content = BytesContent(message())
+        await other.deliver(Delivery(content, b"", (), SENT_AT, (sending("A"),)))
+        await called
+        end()
+        self.assertEqual(names(await self.lease()), ["A"])
+
+    async def test_what_one_has_the_other_does_not_get(self):
+        other = await self.another()
+        await self.put(*[sending(f"N{number}") for number in range(30)])
+        parts = await gatherResults(
+            [
+                Deferred.fromCoroutine(
+                    store.queue.lease(NET, 7, ME, NOW, NOW + 600)
+                )
+                for store in (self.store, other, self.store, other, self.store)
+            ]
+        )
+        every = [each for part in parts for each in names(part)]
+        self.assertEqual(sorted(every), sorted(f"N{number}" for number in range(30)))
+        for part in parts:
+            for lent in part:
+                self.assertTrue(await other.queue.settle(lent, gone(lent)))
+
+    async def test_a_frozen_process_does_not_undo_what_another_one_did(self):
+        other = await self.another()
+        await self.put(sending("A"))
+        [old] = await self.lease(until=NOW + 60)
+        [new] = await other.queue.lease(NET, 9, "another", NOW + 60, NOW + 600)
+        self.assertTrue(await other.queue.settle(new, later(new, NOW + DAY)))
+        self.assertFalse(await self.queue.settle(old, gone(old)))
+        self.assertEqual(await self.waiting(Selection(deferred=True)), [f"a@{NET}"])
+        await self.queue.alter(ALL, Alteration(delete=True), NOW)
+        await fails(NoSuchMessage, other.queue.open(new.message.message_id))
+
+
+class ParameterTests(SynchronousTestCase):
+    """Parameters as they are stored."""
+
+    def test_all_parameters_survive(self):
+        for parameters in (
+            MailParameters(),
+            MailParameters(size=0),
+            MailParameters(
+                size=4096, body="BINARYMIME", smtputf8=True, ret="FULL",
+                envid='"\u20ac', hold_until=NOW, priority=-9, require_tls=True,
+                deliver_by=DeliverBy(NOW, returns=False, trace=True),
+            ),
+        ):
+            self.assertEqual(
+                unpack_parameters(pack_parameters(parameters)), parameters
+            )
+
+    def test_they_are_short_where_there_are_none(self):
+        self.assertEqual(pack_parameters(MailParameters(size=7)), "[7, {}]")
+
+
+class PlanTests(SynchronousTestCase):
+    """What a scheduler asks is answered from indexes, in their order.
+
+    So it costs the same however much waits: nothing is read but what is told, and
+    nothing has to be sorted.
+    """
+
+    def test_the_questions_of_a_scheduler_need_no_more_than_an_index(self):
+        for statement, plan in (
+            (
+                queue_leasing.READY_DESTINATIONS,
+                "SCAN queue_destination USING COVERING INDEX queue_longest",
+            ),
+            (
+                queue_leasing.NEXT_DUE,
+                "SEARCH queue_recipient USING COVERING INDEX queue_wake (wake>?)",
+            ),
+            (
+                queue_leasing.IN_TURN,
+                "SEARCH queue_recipient USING INDEX queue_turn (destination=?)",
+            ),
+            (
+                queue_leasing.MATES,
+                "SEARCH queue_recipient USING INDEX queue_origin"
+                " (destination=? AND rank=? AND origin=? AND turn>? AND turn<?)",
+            ),
+            (
+                queue_turns.DUE,
+                "SEARCH queue_recipient USING INDEX queue_wake (wake<?)",
+            ),
+            (
+                queue_turns.FIRST,
+                "SEARCH queue_recipient USING INDEX queue_turn"
+                " (destination=? AND rank=?)",
+            ),
+            (
+                queue_turns.LAST,
+                "SEARCH queue_recipient USING INDEX queue_origin"
+                " (destination=? AND rank=? AND origin=?)",
+            ),
+        ):
+            self.assertEqual(plans(statement), [plan], statement)
+
+
+def plans(statement: str) -> list[str]:
+    """How SQLite would go about *statement*."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        schema.make_tables(connection)
+        values = [None] * statement.count("?")
+        rows = connection.execute(f"explain query plan {statement}", values).fetchall()
+    finally:
+        connection.close()
+    return [row[3] for row in rows]

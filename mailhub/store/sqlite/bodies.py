@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ _NEXT_IDS = (
     "select (select coalesce(max(blob_id), 0) + 1 from blob),"
     " (select coalesce(max(item_id), 0) + 1 from item)"
 )
+
+
+_FIND = "select blob_id from blob where digest = ?"
 
 
 @dataclass(slots=True)
@@ -72,12 +76,12 @@ class NewBody:
             os.unlink(self.path)
 
 
-def store_new(change: Change, new: Sequence[NewBody]) -> tuple[int, int] | None:
+def store_new(change: Change, new: Sequence[NewBody]) -> tuple[list[int], int] | None:
     """Put the contents of bodies in the database, each with one reference.
 
-    -> the blob_id of the first, the others following, and the first item_id that is
-    free; ``None`` where content of one of them is there already, or needs a look:
-    all is to be undone then.
+    -> their blob_ids, of rows that are there already where a content is known, and
+    the first item_id that is free; ``None`` where one of them needs a look: all is to
+    be undone then.
     """
     connection = change.connection
     [[blob_id, item_id]] = connection.execute(_NEXT_IDS).fetchall()
@@ -97,10 +101,32 @@ def store_new(change: Change, new: Sequence[NewBody]) -> tuple[int, int] | None:
             for number, body in enumerate(new, blob_id)
         ],
     )
+    blob_ids = list(range(blob_id, blob_id + len(new)))
     if stored.rowcount != len(new):
-        return None
+        blob_ids = _known(connection, new, blob_ids)
     change.octets += sum([body.size for body in new if body.data is not None])
-    return int(blob_id), int(item_id)
+    return blob_ids, int(item_id)
+
+
+def _known(
+    connection: sqlite3.Connection, new: Sequence[NewBody], blob_ids: Sequence[int]
+) -> list[int]:
+    """Note references to contents that were there already.
+
+    :param blob_ids: what they would have been.
+    -> what they are.
+    """
+    rows = connection.execute(
+        "select blob_id from blob where blob_id >= ?", blob_ids[:1]
+    ).fetchall()
+    made = {blob_id for (blob_id,) in rows}
+    found = []
+    for body, blob_id in zip(new, blob_ids, strict=True):
+        if blob_id not in made:
+            [[blob_id]] = connection.execute(_FIND, (body.digest,)).fetchall()
+            share_blob(connection, blob_id)
+        found.append(int(blob_id))
+    return found
 
 
 def store_items(
@@ -162,9 +188,7 @@ def store_content(change: Change, body: NewBody) -> int:
     -> blob_id, of a row that is there already where the content is known
     """
     connection = change.connection
-    rows = connection.execute(
-        "select blob_id from blob where digest = ?", (body.digest,)
-    ).fetchall()
+    rows = connection.execute(_FIND, (body.digest,)).fetchall()
     if rows:
         share_blob(connection, rows[0][0])
         return int(rows[0][0])

@@ -92,18 +92,22 @@ def _lent(leases: Sequence[list[Lease]]) -> list[Lease]:
 def _deliver_all(
     change: Change, deliveries: Sequence[Delivering]
 ) -> list[list[Lease]]:
-    first = bodies.store_new(change, [each.body for each in deliveries])
-    if first is None:
+    stored = bodies.store_new(change, [each.body for each in deliveries])
+    if stored is None:
         raise NotTogether
-    blob_id, item_id = first
-    numbered = list(enumerate(deliveries, blob_id))
-    local = [(number, each) for number, each in numbered if each.targets]
+    blob_ids, item_id = stored
+    numbered = list(zip(blob_ids, deliveries, strict=True))
+    local = [pair for pair in numbered if pair[1].targets]
     if local:
         _deliver_local(change, item_id, local)
-    leaving = [(number, each) for number, each in numbered if each.sendings]
+    leaving = [pair for pair in numbered if pair[1].sendings]
     if not leaving:
         return [[] for _ in deliveries]
-    return _queue(change, leaving, len(deliveries), blob_id)
+    leases = iter(_queue(change, leaving))
+    return [
+        _lent([next(leases) for _ in each.sendings]) if each.sendings else []
+        for each in deliveries
+    ]
 
 
 #: Deliveries, and the numbers of their contents.
@@ -140,13 +144,8 @@ def _deliver_local(change: Change, first: int, local: _Numbered) -> None:
     )
 
 
-def _queue(
-    change: Change, leaving: _Numbered, deliveries: int, first: int
-) -> list[list[Lease]]:
-    """Put messages into the queue.
-
-    :param deliveries: how many there are in all; the first's content is *first*.
-    """
+def _queue(change: Change, leaving: _Numbered) -> list[list[Lease]]:
+    """Put messages into the queue.  -> for each ``Sending`` its keeper's leases"""
     shares = [
         (blob_id, more)
         for blob_id, each in leaving
@@ -154,20 +153,14 @@ def _queue(
     ]
     if shares:
         share_blobs(change.connection, shares)
-    leases = iter(
-        queue_adding.put(
-            change,
-            [
-                putting
-                for blob_id, each in leaving
-                for putting in each.puttings([blob_id] * len(each.sendings))
-            ],
-        )
+    return queue_adding.put(
+        change,
+        [
+            putting
+            for blob_id, each in leaving
+            for putting in each.puttings([blob_id] * len(each.sendings))
+        ],
     )
-    results: list[list[Lease]] = [[] for _ in range(deliveries)]
-    for blob_id, each in leaving:
-        results[blob_id - first] = _lent([next(leases) for _ in each.sendings])
-    return results
 
 
 def _give_places(

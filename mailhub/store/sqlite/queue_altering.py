@@ -16,6 +16,9 @@ from .queue_settling import remove
 from .queue_tables import LATER, LENT, READY
 from .queue_turns import make_ready, note_ready
 
+#: Octets that the alteration of a recipient adds to the log, roughly.
+_PER_RECIPIENT = 1024
+
 _CHOSEN = "recipient_id in (select value from json_each(?))"
 
 
@@ -31,10 +34,11 @@ def alter(
     ).fetchall()
     if not rows:
         return 0
+    change.octets += len(rows) * _PER_RECIPIENT
     chosen = [row[0] for row in rows]
     messages = {row[1] for row in rows}
     if alteration.delete:
-        remove(connection, chosen, messages)
+        remove(change, chosen, messages)
         note_ready(change, {row[2] for row in rows if row[3] == READY})
         return len(rows)
     _alter_recipients(connection, chosen, alteration, now)

@@ -17,13 +17,17 @@ from .queue_turns import let_go, note_ready, wake
 #: Recipients that a free-for-all looks at in one transaction.
 _STEP = 1000
 
-_IN_TURN = (
+READY_DESTINATIONS = (
+    "select destination, since from queue_destination order by since limit ?"
+)
+NEXT_DUE = "select min(wake) from queue_recipient where wake > ?"
+IN_TURN = (
     "select recipient_id, message_id, rank, origin, turn from queue_recipient"
     " where state = 0 and destination = ? order by rank, turn limit ?"
 )
 #: Recipients of a message became ready together and have turns one after the other,
 #: however far apart their numbers are.
-_MATES = (
+MATES = (
     "select recipient_id, message_id from queue_recipient where state = 0"
     " and destination = ? and rank = ? and origin = ? and turn between ? and ?"
     " order by turn"
@@ -37,18 +41,13 @@ _ROWS = (
 
 def ready(connection: sqlite3.Connection, limit: int) -> list[Backlog]:
     """Destinations that somebody ready is for, the longest waiting first."""
-    rows = connection.execute(
-        "select destination, since from queue_destination order by since limit ?",
-        (limit,),
-    ).fetchall()
+    rows = connection.execute(READY_DESTINATIONS, (limit,)).fetchall()
     return [Backlog(*row) for row in rows]
 
 
 def next_due(connection: sqlite3.Connection, now: float) -> float | None:
     """See :meth:`mailhub.interfaces.IQueue.next_due`."""
-    [[due]] = connection.execute(
-        "select min(wake) from queue_recipient where wake > ?", (now,)
-    ).fetchall()
+    [[due]] = connection.execute(NEXT_DUE, (now,)).fetchall()
     return None if due is None else float(due)
 
 
@@ -85,13 +84,13 @@ def _choose(
     chosen: dict[int, list[int]] = {}
     left = limit
     for _, message_id, *line, turn in connection.execute(
-        _IN_TURN, (destination, limit)
+        IN_TURN, (destination, limit)
     ).fetchall():
         if left == 0:
             break
         if message_id not in chosen:
             mates = connection.execute(
-                _MATES, (destination, *line, turn, turn + left - 1)
+                MATES, (destination, *line, turn, turn + left - 1)
             ).fetchall()
             own = [number for number, message in mates if message == message_id]
             chosen[message_id] = own

@@ -13,9 +13,9 @@ from ...mail.queue_list import AgeRow, Entry, Selection
 from .queue_rows import MESSAGE, MESSAGE_COLUMNS, WAITING, message_of, waiting_of
 from .queue_tables import LENT
 
-#: Recipients to look at, or to change, before others get their turn, and messages;
-#: of one message there may be more.
-STEP, _MESSAGES = 1000, 500
+#: Recipients to look at, or to change, before others get their turn; of one message
+#: there may be more.
+STEP = 500
 
 _NEXT = (
     "select message_id, span from queue_message where message_id > ?"
@@ -45,9 +45,9 @@ def next_messages(
     """Messages above *after* to look at next; none at the end."""
     if selection.queue_ids:
         names = json.dumps(selection.queue_ids)
-        rows = connection.execute(_NEXT_NAMED, (after, names, _MESSAGES)).fetchall()
+        rows = connection.execute(_NEXT_NAMED, (after, names, STEP)).fetchall()
     else:
-        rows = connection.execute(_NEXT, (after, _MESSAGES)).fetchall()
+        rows = connection.execute(_NEXT, (after, STEP)).fetchall()
     chosen: list[int] = []
     recipients = 0
     for message_id, span in rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,10 @@ _HELD = (
     " reply = ?3, attempts = attempts + ?4, warned = max(warned, ?5), token = null,"
     " keeper = null where recipient_id = ?6"
 )
+
+
+#: Octets that the removal of a message adds to the log, roughly.
+_PER_MESSAGE = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def _end(
 ) -> None:
     gone = [one.recipient_id for one in ended if one.disposal is Disposal.GONE]
     if gone:
-        remove(change.connection, gone, {message_of[number] for number in gone})
+        remove(change, gone, {message_of[number] for number in gone})
     if len(gone) == len(ended):
         return
     change.connection.executemany(
@@ -110,11 +113,10 @@ def _found_out(one: Settlement) -> tuple[object, ...]:
 
 
 def remove(
-    connection: sqlite3.Connection,
-    recipient_ids: Sequence[int],
-    message_ids: Iterable[int],
+    change: Change, recipient_ids: Sequence[int], message_ids: Iterable[int]
 ) -> None:
     """Remove recipients; messages of *message_ids* that have no more go as well."""
+    connection = change.connection
     connection.execute(
         "delete from queue_recipient where recipient_id in"
         " (select value from json_each(?))",
@@ -128,3 +130,4 @@ def remove(
         (json.dumps(list(message_ids)),),
     ).fetchall()
     release_blobs(connection, [blob_id for (blob_id,) in rows])
+    change.octets += len(rows) * _PER_MESSAGE

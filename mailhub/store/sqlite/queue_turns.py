@@ -23,15 +23,15 @@ SLICE = 250
 #: Where a recipient stands in line: destination, rank, origin.
 Line = tuple[str, int, str]
 
-_FIRST = (
+FIRST = (
     "select coalesce(min(turn), 0) from queue_recipient where state = 0"
     " and destination = ? and rank = ?"
 )
-_LAST = (
+LAST = (
     "select coalesce(max(turn), -1) from queue_recipient where state = 0"
     " and destination = ? and rank = ? and origin = ?"
 )
-_DUE = (
+DUE = (
     "select recipient_id, hold from queue_recipient where wake <= ?"
     " order by wake limit ?"
 )
@@ -39,11 +39,14 @@ _DUE = (
 
 def next_turns(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[int]:
     """The turns of recipients that are about to become ready, in this order."""
+    first: dict[tuple[str, int], int] = {}
     following: dict[Line, int] = {}
     for line in dict.fromkeys(lines):
-        [[first]] = connection.execute(_FIRST, line[:2]).fetchall()
-        [[last]] = connection.execute(_LAST, line).fetchall()
-        following[line] = max(first, last + 1)
+        place = line[:2]
+        if place not in first:
+            [[first[place]]] = connection.execute(FIRST, place).fetchall()
+        [[last]] = connection.execute(LAST, line).fetchall()
+        following[line] = max(first[place], last + 1)
     turns = []
     for line in lines:
         turns.append(following[line])
@@ -88,7 +91,7 @@ def note_ready(change: Change, destinations: Iterable[str]) -> None:
 
 def has_due(connection: sqlite3.Connection, now: float) -> bool:
     """Whether :func:`wake` would find anything to do."""
-    return bool(connection.execute(_DUE, (now, 1)).fetchall())
+    return bool(connection.execute(DUE, (now, 1)).fetchall())
 
 
 def wake(change: Change, now: float) -> bool:
@@ -96,7 +99,7 @@ def wake(change: Change, now: float) -> bool:
 
     A lease has ended for some of them; who has it learns of that when it settles.
     """
-    rows = change.connection.execute(_DUE, (now, SLICE)).fetchall()
+    rows = change.connection.execute(DUE, (now, SLICE)).fetchall()
     let_go(change, rows)
     return len(rows) == SLICE
 
