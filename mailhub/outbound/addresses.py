@@ -48,6 +48,11 @@ def is_public(address: str) -> bool:
     )
 
 
+def is_address(host: str) -> bool:
+    """Whether *host* is an IP address, and no name: such as ``4.example`` is."""
+    return ":" in host or host.replace(".", "").isdigit()
+
+
 def literal_address(domain: str) -> str | None:
     """The address in ``[192.0.2.1]`` or ``[ipv6:2001:db8::1]``; ``None`` for a name."""
     if not domain.startswith("["):

@@ -21,7 +21,7 @@ from ..interfaces import IWayOut
 from ..mail.queued import Lease, Outcome, Result
 from ..smtp.client import SessionFailed, SMTPClient
 from ..smtp.client_steps import Step
-from .addresses import is_public, literal_address
+from .addresses import is_address, is_public, literal_address
 from .mx import Exchanges, addresses_of, exchanges_of
 from .parcel import Parcel
 from .places import LHLO, NowhereToGo, Place
@@ -136,7 +136,7 @@ class WayOut:
         :raises MailError: there are none.
         """
         choice = self._choice
-        if host[0].isdigit() or ":" in host:
+        if is_address(host):
             addresses = [host]
         else:
             addresses = await addresses_of(host, self._resolver, choice.families)

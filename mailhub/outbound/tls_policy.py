@@ -24,6 +24,7 @@ from twisted.logger import Logger
 
 from ..errors import RequireTLSUnsupported, TLSFault
 from ..mail.dns import Answer
+from .addresses import is_address
 from .certificates import PublicTrust
 from .dane import Published, check, find_published
 from .mta_sts import Mode, Policy
@@ -137,8 +138,7 @@ class DomainPolicy:
     def _may_have_dane(self, host: str) -> bool:
         """Whether it is to be asked for: not of an address (RFC 7672, section 2.2),
         and not behind an MX record that may be forged."""
-        is_address = ":" in host or host.replace(".", "").isdigit()
-        if self.resolver is None or is_address:
+        if self.resolver is None or is_address(host):
             return False
         return self.mx is None or self.mx.authentic
 
