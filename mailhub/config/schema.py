@@ -25,9 +25,22 @@ from .kinds import (
     octets,
     seconds,
 )
+from .outbound_table import OUTBOUND
 from .routing_table import ROUTING
 from .setting import Setting, Table
-from .settings import DNS, PORTS, TLS, Listen, Log, Login, Mail, Routing, Server, Store
+from .settings import (
+    DNS,
+    PORTS,
+    TLS,
+    Listen,
+    Log,
+    Login,
+    Mail,
+    Outbound,
+    Routing,
+    Server,
+    Store,
+)
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 _HOUR, _DAY = 3600, 86400
@@ -316,6 +329,7 @@ TABLES = {
         FILES,
     ),
     "dns": Table("Who is asked for names.", DNS, _DNS),
+    "outbound": Table("How mail leaves.", Outbound, OUTBOUND),
     "store": Table("What keeps the mail.", Store, _STORE),
     "log": Table("What the server says about its work.", Log, _LOG),
 }

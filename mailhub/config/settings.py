@@ -154,6 +154,31 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class Outbound:
+    """How mail leaves.
+
+    :ivar routes: pairs of for whom, and the way
+        (:func:`mailhub.mail.routes.parse_route`).
+    """
+
+    smarthost: str = ""
+    routes: tuple[tuple[str, str], ...] = ()
+    passwords: str = ""
+    allow_private: bool = False
+    families: str = "ipv6"
+    port: int = 25
+    connect: float = 30.0
+    reply: float = 300.0
+    data: float = 120.0
+    stall: float = 180.0
+    end: float = 600.0
+    attempt: float = 900.0
+    idle: float = 10.0
+    messages: int = 1_000
+    age: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """What keeps the mail."""
 
@@ -216,6 +241,7 @@ class Config:
     dns: DNS = field(default_factory=DNS)
     routing: Routing = field(default_factory=Routing)
     files: Places = field(default_factory=Places)
+    outbound: Outbound = field(default_factory=Outbound)
     store: Store = field(default_factory=Store)
     log: Log = field(default_factory=Log)
     source: str | None = None
