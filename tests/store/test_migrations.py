@@ -26,6 +26,7 @@ from mailhub.store.sqlite.verify.checking import Wish, verify
 from mailhub.store.sqlite.verify.findings import Kind
 
 from ..contracts.fixture import ALICE, fails
+from ..contracts.queueing import DAY, ME, NET, NOW, gone, names
 from ..programs import require
 from .sqlite_fixture import SQLiteFixture, database_of, make_store
 from .versions.loading import BODIES, VERSIONS, load
@@ -57,6 +58,27 @@ class OldStoreTests(TestCase):
             content.close()
             await store.stop()
             # What is derived from messages may have become better since.
+            self.assertLessEqual(verify(path, Wish()).counts.keys(), {Kind.SUMMARY})
+
+    async def test_what_waits_in_the_queue_of_every_version_leaves(self):
+        for version in VERSIONS[1:]:
+            path = self.mktemp()
+            load(path, version)
+            store = make_store(path)
+            await store.start()
+            queue, now = store.queue, NOW + DAY
+            self.assertEqual(
+                {each.destination for each in await queue.ready(now, 9)},
+                {NET, "example.com"},
+            )
+            leases = await queue.lease(NET, 9, ME, now, now + 60)
+            self.assertEqual(sorted(names(leases)), ["A1", "A2", "A5", "A6", "A7"])
+            for lent in leases:
+                content = await queue.open(lent.message.message_id)
+                self.assertEqual(len(await octets_of(content)), lent.message.size)
+                content.close()
+                self.assertTrue(await queue.settle(lent, gone(lent)))
+            await store.stop()
             self.assertLessEqual(verify(path, Wish()).counts.keys(), {Kind.SUMMARY})
 
     def test_there_is_a_dump_of_every_version(self):
@@ -233,7 +255,7 @@ class KilledTests(SynchronousTestCase):
         )
         return process.returncode
 
-    def kill_everywhere(self, *how):
+    def kill_everywhere(self, *how, steps=STEPS):
         """-> the points tried, and those after which the next program fails"""
         template, place = (os.path.abspath(self.mktemp()) for _ in range(2))
         load(template, 1)
@@ -252,21 +274,26 @@ class KilledTests(SynchronousTestCase):
                 status = self.strace(place, "-e", f"trace={call}", "-e", kill, how=how)
                 self.assertEqual(status, -signal.SIGKILL, f"{call} {at}")
                 tried.append((call, at))
-                if not self.goes_on(place, expected):
+                if not self.goes_on(place, expected, steps):
                     failed.append((call, at))
         return tried, failed
 
-    def goes_on(self, place, expected):
+    def goes_on(self, place, expected, steps):
         """Whether the next program ends where the first one would have ended."""
         self.assertEqual(content_of(place)[1], "ok")
         try:
-            bring_up(place)
+            bring_up(place, steps)
         except sqlite3.Error:
             return False
         return content_of(place) == expected
 
     def test_the_next_one_ends_where_it_would_have_ended(self):
         tried, failed = self.kill_everywhere()
+        self.assertEqual(failed, [])
+        self.assertGreater(len(tried), _TRIED)
+
+    def test_so_does_the_next_one_that_takes_the_program_s_own_steps(self):
+        tried, failed = self.kill_everywhere("--real", steps=migrations.STEPS)
         self.assertEqual(failed, [])
         self.assertGreater(len(tried), _TRIED)
 

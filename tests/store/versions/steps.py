@@ -3,7 +3,8 @@
     python -m tests.store.versions.steps FOLDER
 
 brings the store in FOLDER up to the version after all of them; something kills it.
-With ``--careless`` it does so in a way that does not survive that.
+With ``--careless`` it does so in a way that does not survive that, and with ``--real``
+the steps are those of the program as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sqlite3
 import sys
 from contextlib import closing
 
-from mailhub.store.sqlite import durable
+from mailhub.store.sqlite import durable, migrations
 from mailhub.store.sqlite.migrations import Step, migrate
 from mailhub.store.sqlite.schema import FILE_NAME
 
@@ -91,5 +92,7 @@ def content_of(folder: str) -> list[str]:
 if __name__ == "__main__":
     if "--careless" in sys.argv:
         bring_up_carelessly(sys.argv[1])
+    elif "--real" in sys.argv:
+        bring_up(sys.argv[1], migrations.STEPS)
     else:
         bring_up(sys.argv[1])
