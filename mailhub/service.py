@@ -44,6 +44,7 @@ from .observing.answers import Answer
 from .observing.answers import answers_of as observing_answers
 from .observing.lag import ReactorLag
 from .pop3.server import POP3Factory
+from .routing.router import Router
 from .smtp.server import LMTPFactory, SMTPFactory
 
 #: The certificate is read again this often: somebody may have renewed it.
@@ -187,6 +188,10 @@ class MailService(MultiService):
     def is_listening(self) -> bool:
         """Whether all services accept connections."""
         return bool(self._bound) and len(self._ports) == len(self._bound)
+
+    def router(self) -> Router:
+        """What decides where mail goes: one that decides as those in use do."""
+        return self._logins.router(self.config)
 
     def privilegedStartService(self) -> None:
         """Bind all addresses, which may need rights that are given up next.

@@ -17,6 +17,8 @@ from ..config.settings import Config
 from ..errors import MailError
 from ..interfaces import IAtomicDirectory
 from ..net.factory import ConnectionFactory
+from ..routing.router import Router
+from ..routing.tracing import trace
 from . import sessions
 from .outcome import Exit, Failure
 from .queue_work import QUEUE_WORK
@@ -49,6 +51,9 @@ class Served(Protocol):
     def is_listening(self) -> bool:
         """Whether all services accept connections."""
 
+    def router(self) -> Router:
+        """What decides where mail goes."""
+
     def endpoints(self) -> list[tuple[str, Endpoint]]:
         """Everything that is bound."""
 
@@ -66,6 +71,7 @@ def answers_of(mail: Served) -> dict[str, Answer]:
         "reload": answers.reload,
         "command": answers.command,
         "queue": answers.queue,
+        "trace": answers.trace,
     }
 
 
@@ -186,6 +192,15 @@ class _Answers:
         work, given = QUEUE_WORK[details["work"]], details["details"]
         queue = self._mail.store.queue
         return await _outcome(work(queue, given, time.time()))
+
+
+    async def trace(self, details: dict[str, Any]) -> dict[str, Any]:
+        """Where mail for ``address`` from ``sender`` would go.
+
+        The ``result`` of :func:`mailhub.routing.tracing.explain`, or ``failure``.
+        """
+        router = self._mail.router()
+        return await _outcome(trace(router, details["address"], details["sender"]))
 
 
 async def _outcome(work: Awaitable[dict[str, Any]]) -> dict[str, Any]:

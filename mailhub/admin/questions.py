@@ -65,6 +65,10 @@ def questions_of(
         work, given = details["work"], details["details"]
         return await asks.ask_one("queue", work=work, details=given)
 
+    async def trace(details: dict[str, Any]) -> dict[str, Any]:
+        address, sender = details["address"], details["sender"]
+        return await asks.ask_one("trace", address=address, sender=sender)
+
     async def read_again(details: dict[str, Any]) -> dict[str, Any]:
         return await reload()
 
@@ -77,6 +81,7 @@ def questions_of(
         "kick": kick,
         "command": command,
         "queue": queue,
+        "trace": trace,
         "reload": read_again,
         "stop": end,
     }

@@ -14,6 +14,7 @@ from ..auth.realm import Realm
 from ..auth.throttle import LoginLimits, Throttle
 from ..auth.workers import HashWorkers
 from ..config.settings import Config
+from ..routing.router import Router
 from ..routing.submission import InboundSubmission, UserSubmission
 from .stores import router_of
 from .tables import Tables, threads_of
@@ -40,12 +41,17 @@ class Logins:
         self._workers = HashWorkers(reactor)
         self._tables: Tables | None = None
 
+    def router(self, config: Config) -> Router:
+        """What decides where mail goes, by *config*."""
+        sources = self._tables_of(config).sources
+        return router_of(config, self._store.directory, sources)
+
     def portal(self, config: Config) -> Portal:
         """Where all protocols log in; password files are read when first used."""
         store = self._store
         tables = self._tables_of(config)
         checks = tables.checks
-        router = router_of(config, store.directory, tables.sources)
+        router = self.router(config)
         strangers = InboundSubmission(store, router, checks)
         realm = Realm(
             store,

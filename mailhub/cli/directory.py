@@ -62,13 +62,13 @@ def _perform_here(
     from ..store.sqlite.at_once import perform_at_once
 
     work = WORK[name]
-    opened = _changing(invocation, config) if work.changes else _reading(config)
+    opened = _changing(invocation, config) if work.changes else reading(config)
     with opened as directory:
         return perform_at_once(lambda there: work.do(there, details), directory)
 
 
 @contextmanager
-def _reading(config: Config) -> Iterator[Directory]:
+def reading(config: Config) -> Iterator[Directory]:
     """The directory of the store.
 
     :raises Failure: there is none yet.
