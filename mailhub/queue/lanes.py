@@ -11,9 +11,11 @@ from ..mail.queued import Lease, Result
 
 #: Seconds at most between two attempts to reach a destination that did not answer.
 LONGEST_SILENCE = 1800.0
-#: Of all attempts at a time, the part that destinations may have together which have
-#: not answered so far: the dead must not take the place of the living.
-UNPROVEN_PART = 0.5
+#: Of all attempts at a time, the parts up to which there may be attempts at
+#: destinations that have not answered so far: for one that was never tried, for
+#: another attempt at the same, and for one that could not be reached when it was tried.
+#: The dead must not take the place of the living.
+FIRST_PART, MORE_PART, PROBE_PART = 0.75, 0.5, 0.25
 #: The part that is left free for mail that is more urgent than usual (RFC 6710).
 URGENT_PART = 0.05
 
@@ -102,7 +104,9 @@ class Lanes:
         self.limits = limits
         self.known: dict[str, Lane] = {}
         self.active = self.fast = self.slow = 0
-        self._unproven = 0
+        self._unproven = self._urgent = 0
+        #: Those whose turn it is, and those that have not answered and are too many.
+        self._kept_out: deque[Lane] = deque()
         self._listed: deque[Lane] = deque()
         self.paced: dict[Lane, None] = {}
 
@@ -138,19 +142,22 @@ class Lanes:
         if self.active >= sends:
             return None
         is_crowded = self.active >= sends - int(sends * URGENT_PART)
+        if is_crowded and not self._urgent:
+            return None
         for _ in range(len(self._listed)):
             lane = self._listed.popleft()
             lane.is_listed = False
             if lane.next_start > now:
                 self.paced[lane] = None
-                continue
-            if not lane.free_turns(now):
+            elif not lane.free_turns(now):
                 continue  # enlisted again when one ends
-            too_many = lane.is_unproven and self._unproven >= sends * UNPROVEN_PART
-            if too_many or (is_crowded and not lane.urgent):
+            elif lane.is_unproven and self._unproven >= sends * _part(lane):
+                lane.is_listed = True
+                self._kept_out.append(lane)
+            elif is_crowded and not lane.urgent:
                 self.enlist(lane)
-                continue
-            return self._start(lane, now)
+            else:
+                return self._start(lane, now)
         return None
 
     def resume(self, now: float) -> float | None:
@@ -199,6 +206,9 @@ class Lanes:
                 lane.last = failure
                 lane.silent_until = now + self._silence(lane.failures)
         self._unproven += (lane.active if lane.is_unproven else 0) - before
+        if before and self._kept_out:
+            self._listed.extend(self._kept_out)
+            self._kept_out.clear()
         self.enlist(lane)
         return lane
 
@@ -235,7 +245,16 @@ class Lanes:
                 del self.known[lane.destination]
 
     def _count(self, errand: Errand, change: int) -> None:
+        if errand.is_urgent:
+            self._urgent += change
         if errand.is_fast:
             self.fast += change
         else:
             self.slow += change
+
+
+def _part(lane: Lane) -> float:
+    """Up to which part of all attempts one at *lane* may begin."""
+    if lane.is_silent:
+        return PROBE_PART
+    return MORE_PART if lane.active else FIRST_PART
