@@ -31,10 +31,7 @@ _MARK = "S"
 
 
 class Outlet(Protocol):
-    """Who sends what is in the queue: :mod:`mailhub.queue`.
-
-    :ivar keeper: its name in leases.
-    """
+    """Who sends what is in the queue: :class:`mailhub.queue.scheduler.Scheduler`."""
 
     @property
     def keeper(self) -> str:
@@ -43,6 +40,9 @@ class Outlet(Protocol):
     @property
     def has_room(self) -> bool:
         """Whether it could begin to send something at once."""
+
+    def kept_until(self) -> float:
+        """Until when new mail may be lent to it."""
 
     def take(self, leases: Sequence[Lease], content: Any) -> None:
         """Send these now.
@@ -58,6 +58,10 @@ class InTurn:
 
     keeper = ""
     has_room = False
+
+    def kept_until(self) -> float:
+        """Nothing is lent to it."""
+        return 0.0
 
     def take(self, leases: Sequence[Lease], content: Any) -> None:
         """Nobody is given anything: there is never room."""
@@ -99,7 +103,7 @@ class _Draft:
 class Planner:
     """Makes deliveries of decisions.
 
-    :param limits: how long mail waits, and is lent.
+    :param limits: how long mail waits.
     :param now: seconds since the epoch.
     """
 
@@ -179,7 +183,7 @@ class Planner:
         due = limits.first_due(parameters, now)
         keeper, kept_until = None, 0.0
         if outlet is not None and due <= now and outlet.has_room:
-            keeper, kept_until = outlet.keeper, now + limits.lease
+            keeper, kept_until = outlet.keeper, outlet.kept_until()
         return tuple(
             Sending(
                 queue_id(envelope.id, number, index),

@@ -54,7 +54,7 @@ class _Submission:
     :param store: :class:`mailhub.interfaces.IMailStore`.
     :param checks: objects that provide :class:`mailhub.interfaces.ICheck`.
     :param outlet: who sends what leaves; ``None``: nothing can.
-    :param limits: how long mail waits, and is lent.
+    :param limits: how long mail waits.
     :param tell_success: see :data:`SuccessNotice`; ``None``: nobody is told.
     :param now: seconds since the epoch.
     """

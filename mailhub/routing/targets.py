@@ -5,7 +5,8 @@ r"""The targets of aliases and forwards, as people write them.
 ``\jo``                             the same, but neither aliases nor forwards count
 ``@example.net``                    the same local part in another domain
 ``mailbox:jo@example.org/Lists/x``  a mailbox of a user; INBOX if there is none
-``lmtp:127.0.0.1:24``, ``smtp:``    a server, whatever DNS says
+``lmtp:127.0.0.1:24``, ``smtp:``    a server, whatever DNS says, as
+                                    :mod:`mailhub.mail.routes` tells
 ``http://host/path``, ``https:``    a program elsewhere that takes mail by HTTP
 ``function:name``                   a Python function that the application has given
 ``|program arguments``              a program, where that is allowed
@@ -28,6 +29,7 @@ from dataclasses import dataclass, replace
 from ..errors import MailError, Refused, Status, SyntaxFault
 from ..mail.address import parse_domain, parse_mailbox
 from ..mail.mailbox import canonical_name
+from ..mail.routes import MalformedRoute, parse_route
 
 #: Characters of a target; an address has 254 at most, a program's line some more.
 MAX_TARGET = 2_000
@@ -193,8 +195,12 @@ def _folder(text: str, domain: str) -> Folder:
 
 def _way(kind: str) -> Callable[[str, str], Way]:
     def read(text: str, domain: str) -> Way:
-        if not _WAY_NAME.fullmatch(text):
-            raise MalformedTarget(f"no way: {kind}{text!r}")
+        try:
+            if not _WAY_NAME.fullmatch(text):
+                raise MalformedRoute(f"no way out: {kind}{text!r}")
+            parse_route(kind + text)
+        except MalformedRoute as error:
+            raise MalformedTarget(str(error)) from None
         return Way(kind + text)
 
     return read
@@ -235,6 +241,7 @@ _KINDS: dict[str, Callable[[str, str], Lead]] = {
     "mailbox": _folder,
     "lmtp": _way("lmtp:"),
     "smtp": _way("smtp:"),
+    "smtps": _way("smtps:"),
     "function": _way("function:"),
     "http": _way("http:http:"),
     "https": _way("http:https:"),

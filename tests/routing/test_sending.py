@@ -39,6 +39,9 @@ class Outlet:
     def __init__(self):
         self.taken = []
 
+    def kept_until(self):
+        return NOW + 60
+
     def take(self, leases, content):
         self.taken.append((list(leases), content))
 
@@ -77,7 +80,7 @@ class SendingTestCase(SubmissionTestCase):
         router = Router(self.directory, now=lambda: NOW, **self.settings)
         more = {
             "outlet": self.outlet, "now": lambda: NOW,
-            "limits": QueueLimits(5 * DAY, lease=60.0), "tell_success": self.notices,
+            "limits": QueueLimits(5 * DAY), "tell_success": self.notices,
         }  # fmt: skip
         if self.login is None:
             self.avatar = InboundSubmission(self.store, router, checks, **more)

@@ -39,8 +39,9 @@ GOOD = [
     ("mailbox:Jo/Lists/Twisted", Folder("jo@example.org", "Lists/Twisted")),
     ("mailbox:jo/inbox/x", Folder("jo@example.org", "INBOX/x")),
     ("lmtp:127.0.0.1:24", Way("lmtp:127.0.0.1:24")),
-    ("LMTP:/run/lmtp", Way("lmtp:/run/lmtp")),
+    ("LMTP:unix:/run/lmtp", Way("lmtp:unix:/run/lmtp")),
     ("smtp:mx.example.net", Way("smtp:mx.example.net")),
+    ("smtps://jo@mx.example.net", Way("smtps://jo@mx.example.net")),
     ("function:tickets", Way("function:tickets")),
     ("http://127.0.0.1/in", Way("http:http://127.0.0.1/in")),
     ("https://h.example/in", Way("http:https://h.example/in")),
@@ -55,7 +56,8 @@ GOOD = [
 
 BAD = [
     "", " ", "|", "/var/mail/jo", "a b@example.org", "jo@", "@", "@a b", "\\",
-    "mailbox:", "mailbox:jo/", "mailbox:jo/a//b", "lmtp:", "lmtp:a b", ":include:",
+    "mailbox:", "mailbox:jo/", "mailbox:jo/a//b", "lmtp:", "lmtp:a b",
+    "lmtp:/run/lmtp", "smtp:h:99999", ":include:",
     "function:", "jo@exa_mple.org\n", "x\r\nRCPT TO:<y>", "<jo@example.org>",
     "jo@example.org,al@example.org", "x" * (MAX_TARGET + 1), "a\udc80@example.org",
 ]  # fmt: skip
