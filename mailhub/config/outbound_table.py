@@ -92,6 +92,17 @@ OUTBOUND = {
         Choice(("ipv6", "ipv4", "ipv6-only", "ipv4-only")),
         "Which addresses of a server are tried first, or only.",
     ),
+    "dane": Setting(
+        Flag(),
+        "Whether the certificates that a domain publishes in DNS are asked for (DANE:"
+        " RFC 7672), and mail waits where a server has others.  Needs a resolver that"
+        " validates: see [dns] trust.",
+    ),
+    "mta_sts": Setting(
+        Flag(),
+        "Whether the policies that domains publish over HTTPS are asked for (MTA-STS:"
+        " RFC 8461), and mail waits where a server does not fulfil them.",
+    ),
     "port": Setting(
         Count(1, 65_535), "Where MX hosts listen; other than 25 for a laboratory."
     ),

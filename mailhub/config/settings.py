@@ -166,6 +166,8 @@ class Outbound:
     passwords: str = ""
     allow_private: bool = False
     families: str = "ipv6"
+    dane: bool = True
+    mta_sts: bool = True
     port: int = 25
     connect: float = 30.0
     reply: float = 300.0

@@ -137,11 +137,7 @@ class Policies:
         self._known: dict[str, Known] = {}
         self._failed: dict[str, tuple[str, float]] = {}
         self._fetching: dict[str, list[Deferred[None]]] = {}
-
-    def tidy(self) -> None:
-        """Remove from the disk what does not hold any more."""
-        if self._shelf is not None:
-            self._shelf.tidy(self._now())
+        self._tidied = 0.0
 
     async def of(self, domain: str) -> Policy | None:
         """The policy of *domain* now; ``None``: it has none, or none can be had.
@@ -214,11 +210,19 @@ class Policies:
         else:
             self._failed.pop(domain, None)
             self._remember(domain, known)
-            if self._shelf is not None:
-                self._shelf.put(domain, known)
+            self._put(domain, known)
         finally:
             for each in self._fetching.pop(domain):
                 each.callback(None)
+
+    def _put(self, domain: str, known: Known) -> None:
+        """Keep it on the disk, where what does not hold any more goes once a day."""
+        if self._shelf is None:
+            return
+        self._shelf.put(domain, known)
+        if self._now() - self._tidied > REFRESH:
+            self._tidied = self._now()
+            self._shelf.tidy(self._tidied)
 
     def _report(self, failure: Failure, domain: str) -> None:
         self.log.failure("renewing the policy of {domain}", failure, domain=domain)

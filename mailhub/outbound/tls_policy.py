@@ -204,6 +204,7 @@ _log = Logger()
 class TLSPolicies:
     """Finds the policy of domains.
 
+    :param resolver: an ``IResolver``; ``None``: nobody asks for DANE.
     :param policies: of MTA-STS; ``None``: nobody asks for them.
     :param trust: the authorities whose certificates prove a name.
     """

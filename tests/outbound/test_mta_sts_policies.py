@@ -169,6 +169,14 @@ class PoliciesTests(SynchronousTestCase):
         self.now += 1
         self.assertIsNone(self.policy())
 
+    def test_what_does_not_hold_any_more_goes_from_the_disk(self):
+        self.publish("1", text(), text())
+        self.policy()
+        self.names.records["_mta-sts.b.example"] = self.names.records[RECORD_AT]
+        self.now += WEEK + 1
+        self.successResultOf(self.ask("b.example"))
+        self.assertEqual(os.listdir(self.shelf._folder), ["b.example"])
+
     def test_memory_is_bounded_and_the_disk_remembers(self):
         self.patch(module, "MAX_DOMAINS", 1)
         self.publish("1", text(), text(), NoPolicy(""), NoPolicy(""))
