@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ..mail.queue_limits import QueueLimits
 from ..net.limits import Limits
 from ..watched.places import Places
 from .files_table import FILES
@@ -26,6 +27,7 @@ from .kinds import (
     seconds,
 )
 from .outbound_table import OUTBOUND
+from .queue_table import QUEUE
 from .routing_table import ROUTING
 from .setting import Setting, Table
 from .settings import (
@@ -330,6 +332,9 @@ TABLES = {
     ),
     "dns": Table("Who is asked for names.", DNS, _DNS),
     "outbound": Table("How mail leaves.", Outbound, OUTBOUND),
+    "queue": Table(
+        "How patient the server is with mail that leaves.", QueueLimits, QUEUE
+    ),
     "store": Table("What keeps the mail.", Store, _STORE),
     "log": Table("What the server says about its work.", Log, _LOG),
 }

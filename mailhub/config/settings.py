@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..mail.queue_limits import QueueLimits
 from ..net.limits import Limits
 from ..watched.places import Places
 from .faults import Fault
@@ -244,6 +245,7 @@ class Config:
     routing: Routing = field(default_factory=Routing)
     files: Places = field(default_factory=Places)
     outbound: Outbound = field(default_factory=Outbound)
+    queue: QueueLimits = field(default_factory=QueueLimits)
     store: Store = field(default_factory=Store)
     log: Log = field(default_factory=Log)
     source: str | None = None
