@@ -53,6 +53,11 @@ def is_address(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
+def is_loopback(address: str) -> bool:
+    """Whether what goes there never leaves this machine: a UNIX socket, too."""
+    return address.startswith("/") or ip_address(address).is_loopback
+
+
 def literal_address(domain: str) -> str | None:
     """The address in ``[192.0.2.1]`` or ``[ipv6:2001:db8::1]``; ``None`` for a name."""
     if not domain.startswith("["):

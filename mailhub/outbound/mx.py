@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from ..errors import DNSFault, NoSuchDomain, Status
 from ..mail.dns import MX, Answer, RecordType
+from .addresses import is_address
 from .places import NowhereToGo
 
 #: Servers of one domain that are tried (attack: ten thousand MX records).
@@ -86,8 +87,14 @@ async def addresses_of(host: str, resolver: object, families: str) -> list[str]:
 
     :param families: ``ipv4`` or ``ipv6``: which come first; with ``-only`` behind it,
         the others never.
+    :param host: may be an address itself.
     :raises DNSFault: it cannot be known now.
     """
+    if is_address(host):
+        return [host]
+    if host == "localhost":
+        # RFC 6761, section 6.3: DNS is not asked.
+        return ["127.0.0.1", "::1"]
     kinds = _KINDS[families]
     found: list[list[str] | DNSFault]
     if len(kinds) == 1:

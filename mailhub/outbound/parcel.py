@@ -73,6 +73,11 @@ class Parcel:
         return _WAIVED.search(self.header) is not None
 
     @property
+    def has_results(self) -> bool:
+        """Whether something is known of some recipient."""
+        return len(self.pending) < len(self._results)
+
+    @property
     def results(self) -> list[Result]:
         """One for each recipient, when nothing is pending."""
         return [each for each in self._results if each is not None]
@@ -100,11 +105,25 @@ class Parcel:
         most = able.most_recipients or MOST_RECIPIENTS
         return self.pending[: min(most, MOST_RECIPIENTS)]
 
+    async def content_for(self, able: Capabilities) -> Any:
+        """``IContent``: the message as a server can read it.
+
+        :raises MailError: there is no such form of it, or it cannot be made now.
+        """
+        return self.content
+
     def mail(
-        self, group: list[int], able: Capabilities, now: float, *, one_by_one: bool
+        self,
+        group: list[int],
+        able: Capabilities,
+        content: Any,
+        now: float,
+        *,
+        one_by_one: bool,
     ) -> Mail:
         """The transaction for some recipients.
 
+        :param content: what :meth:`content_for` has made.
         :raises MailError: the server cannot be given this message.
         """
         message = self.lease.message
@@ -118,7 +137,7 @@ class Parcel:
             rcpt_command(each.recipient, each.notify, each.original, able, utf8=utf8)
             for each in waiting
         ]
-        return Mail(opening, commands, self.content, one_by_one)
+        return Mail(opening, commands, content, one_by_one)
 
     def note(
         self, group: list[int], sent: Sent, place: Place, *, relayed: bool

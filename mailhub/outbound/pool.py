@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..net.roll import Roll
 from ..smtp.client import SMTPClient
 from .places import Place
 
@@ -31,16 +30,13 @@ class Reuse:
 class Pool:
     """Idle sessions by where they lead to.
 
-    :param roll: of all sessions.
     :param now: the time, in seconds.
     """
 
-    def __init__(self, reuse: Reuse, roll: Roll, now: Callable[[], float]) -> None:
+    def __init__(self, reuse: Reuse, now: Callable[[], float]) -> None:
         self._reuse = reuse
-        self._roll = roll
         self._now = now
         self._idle: dict[Place, list[SMTPClient]] = {}
-        self._places: dict[SMTPClient, Place] = {}
 
     @property
     def idle(self) -> int:
@@ -76,7 +72,3 @@ class Pool:
             waiting.remove(client)
             if not waiting:
                 del self._idle[place]
-
-    async def stop(self, drain: float) -> None:
-        """End all sessions, those with a message on its way after it."""
-        await self._roll.end(drain)

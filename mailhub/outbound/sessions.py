@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..errors import MailError, TLSFault
 from ..net.client_tls import ClientTLS, client_context
@@ -16,6 +18,11 @@ from .certificates import peer_chain
 from .places import Place
 from .pool import Pool, Reuse
 from .tls_policy import HostPolicy
+
+#: Logs in on a session.
+LogIn = Callable[[SMTPClient], Awaitable[None]]
+#: Seconds that sessions have to finish a message when the server stops.
+DRAIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Sessions:
         self._conduct = conduct
         self._context = client_context()
         self.roll = Roll("out")
-        self._pool = Pool(conduct.reuse, self.roll, reactor.seconds)
+        self._pool = Pool(conduct.reuse, reactor.seconds)
 
     def used(self, place: Place, policy: HostPolicy) -> SMTPClient | None:
         """A session that waits, if there is one and it is what *policy* wants."""
@@ -56,13 +63,16 @@ class Sessions:
                 return client
         return None
 
-    async def new(self, place: Place, policy: HostPolicy) -> SMTPClient:
+    async def new(
+        self, place: Place, policy: HostPolicy, log_in: LogIn | None = None
+    ) -> SMTPClient:
         """Another session.
 
+        :param log_in: what has to be done on it before mail is sent.
         :raises SessionFailed: there is none, or not as *policy* wants it.
         """
         try:
-            return await self._connect(place, policy, tls=True)
+            return await self._connect(place, policy, log_in, tls=True)
         except SessionFailed as fault:
             if not fault.may_go_clear or place.implicit_tls:
                 raise
@@ -74,18 +84,18 @@ class Sessions:
                 "TLS with {host} does not work, going on without: {text}",
                 host=place.host, text=fault.text,
             )  # fmt: skip
-            return await self._connect(place, policy, tls=False)
+            return await self._connect(place, policy, log_in, tls=False)
 
     def give_back(self, place: Place, client: SMTPClient) -> None:
         """*client* is free again."""
         self._pool.give(place, client)
 
-    async def stop(self, drain: float) -> None:
-        """End all of them."""
-        await self._pool.stop(drain)
+    async def stop(self) -> None:
+        """End all of them, those with a message on its way after it."""
+        await self.roll.end(DRAIN)
 
     async def _connect(
-        self, place: Place, policy: HostPolicy, *, tls: bool
+        self, place: Place, policy: HostPolicy, log_in: LogIn | None, *, tls: bool
     ) -> SMTPClient:
         conduct = self._conduct
         factory = SMTPClientFactory(
@@ -94,16 +104,21 @@ class Sessions:
             verb=place.verb,
             certificates=ClientTLS(self._context, policy.server_name) if tls else None,
             check=lambda client: _check(client, policy),
+            log_in=log_in,
+            implicit_tls=place.implicit_tls,
             waits=conduct.waits,
             roll=self.roll,
             idle=conduct.reuse.idle,
         )
         factory.ended = lambda client: self._pool.forget(place, client)
         timeout = conduct.waits.connect
+        wrapped: Any = factory
+        if place.implicit_tls:
+            wrapped = TLSMemoryBIOFactory(factory.certificates, True, factory)
         if place.port:
-            self._reactor.connectTCP(place.address, place.port, factory, timeout)
+            self._reactor.connectTCP(place.address, place.port, wrapped, timeout)
         else:
-            self._reactor.connectUNIX(place.address, factory, timeout)
+            self._reactor.connectUNIX(place.address, wrapped, timeout)
         return await factory.opened
 
 

@@ -1,0 +1,88 @@
+"""The way out that a configuration asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ..config.settings import Outbound
+from ..mail.routes import parse_route
+from ..smtp.client_steps import Waits
+from .by_mx import ByMX, Choice
+from .by_route import ByRoute
+from .carrier import Carrier
+from .certificates import PublicTrust
+from .pool import Reuse
+from .routes import ANY, Routes
+from .secrets import secrets_in
+from .sessions import Conduct, Sessions
+from .tls_policy import TLSPolicies
+from .ways import WayOut
+
+
+def way_out(
+    settings: Outbound,
+    reactor: Any,
+    resolver: Any,
+    host_name: str,
+    *,
+    own_addresses: Collection[str] = (),
+    policies: TLSPolicies | None = None,
+    trust: PublicTrust | None = None,
+    others: Mapping[str, Any] | None = None,
+) -> WayOut:
+    """An ``IWayOut`` that does as *settings* say; nothing is opened before it is used.
+
+    :param resolver: an ``IResolver``.
+    :param host_name: what this server calls itself.
+    :param own_addresses: where it listens to the world, as text.
+    :param policies: what servers have to prove; those of DANE unless given.
+    :param trust: the authorities whose certificates prove a smarthost's name.
+    :param others: see :class:`~mailhub.outbound.ways.WayOut`.
+    """
+    sessions = Sessions(reactor, conduct_of(settings, host_name))
+    carrier = Carrier(reactor, sessions, settings.attempt)
+    choice = Choice(
+        frozenset((host_name.lower(),)),
+        frozenset(own_addresses),
+        settings.allow_private,
+        settings.families,
+        settings.port,
+    )
+    policies = policies or TLSPolicies(resolver)
+    by_route = ByRoute(
+        carrier,
+        resolver,
+        settings.families,
+        secrets_in(settings.passwords, reactor),
+        trust or PublicTrust(),
+    )
+    return WayOut(
+        routes_of(settings),
+        ByMX(carrier, resolver, policies, choice),
+        by_route,
+        sessions,
+        others,
+    )
+
+
+def routes_of(settings: Outbound) -> Routes:
+    """The rules of a configuration."""
+    rules = {whom: parse_route(way) for whom, way in settings.routes}
+    if settings.smarthost:
+        rules.setdefault(ANY, parse_route(settings.smarthost))
+    return Routes(rules.items())
+
+
+def conduct_of(settings: Outbound, host_name: str) -> Conduct:
+    """How long to wait, and how long to use a session."""
+    waits = Waits(
+        connect=settings.connect,
+        greeting=settings.reply,
+        command=settings.reply,
+        data=settings.data,
+        content=settings.stall,
+        end=settings.end,
+    )
+    reuse = Reuse(settings.messages, settings.age, settings.idle)
+    return Conduct(host_name, waits, reuse)

@@ -1,0 +1,112 @@
+"""The way to the servers that DNS names for a domain (RFC 5321, section 5.1)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import MailError, Status
+from ..mail.queued import Result
+from .addresses import is_public, literal_address
+from .carrier import Carrier, gravest
+from .mx import Exchanges, addresses_of, exchanges_of
+from .parcel import Parcel
+from .places import NowhereToGo, Place
+from .results import result_of_error
+from .tls_policy import TLSPolicies
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which servers are used.
+
+    :ivar own_names: of this server, in lower case.
+    :ivar own_addresses: where it listens to the world.
+    :ivar allow_private: whether DNS may lead into private networks.
+    :ivar families: see :func:`mailhub.outbound.mx.addresses_of`.
+    """
+
+    own_names: Collection[str] = ()
+    own_addresses: Collection[str] = ()
+    allow_private: bool = False
+    families: str = "ipv6"
+    port: int = 25
+
+
+class ByMX:
+    """Sends parcels to the servers of their destination, a domain.
+
+    :param resolver: an ``IResolver``.
+    :param shuffle: puts servers that are equally good in random order.
+    """
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        resolver: Any,
+        policies: TLSPolicies,
+        choice: Choice,
+        shuffle: Callable[[list[str]], object] = random.shuffle,
+    ) -> None:
+        self._carrier = carrier
+        self._resolver = resolver
+        self._policies = policies
+        self._choice = choice
+        self._shuffle = shuffle
+
+    async def send(self, parcel: Parcel) -> None:
+        """One attempt: one host after the other until nobody waits any more.
+
+        :raises MailError: it could not even begin.
+        """
+        domain = parcel.lease.destination
+        exchanges = await self._exchanges(domain)
+        policies = await self._policies.of_domain(
+            domain,
+            exchanges.answer,
+            require_tls=parcel.parameters.require_tls,
+            waived=parcel.is_tls_waived,
+        )
+        failures: list[Result] = []
+        ends = self._carrier.ends()
+        for host in exchanges.hosts:
+            if failures and self._carrier.is_over(ends):
+                break
+            try:
+                policy = await policies.of_host(host, self._choice.port)
+                places = await self._places(host)
+            except MailError as error:
+                failures.append(result_of_error(error))
+                continue
+            failures += await self._carrier.carry(parcel, places, policy, ends)
+            if not parcel.pending:
+                return
+        parcel.settle_all(gravest(failures))
+
+    async def _exchanges(self, domain: str) -> Exchanges:
+        literal = literal_address(domain)
+        if literal is not None:
+            return Exchanges((literal,), None)
+        own_names = self._choice.own_names
+        return await exchanges_of(domain, self._resolver, own_names, self._shuffle)
+
+    async def _places(self, host: str) -> list[Place]:
+        """The addresses of a host that may be used: exactly they are connected to.
+
+        :raises MailError: there are none.
+        """
+        choice = self._choice
+        addresses = await addresses_of(host, self._resolver, choice.families)
+        if not addresses:
+            raise NowhereToGo(f"{host} has no address", Status.NO_ROUTE)
+        if any(each in choice.own_addresses for each in addresses):
+            raise NowhereToGo(f"{host} leads to this server", Status.ROUTING_LOOP)
+        if not choice.allow_private:
+            public = [each for each in addresses if is_public(each)]
+            if not public:
+                text = f"{host} leads into a private network: {addresses[0]}"
+                raise NowhereToGo(text, Status.ROUTING_LOOP)
+            addresses = public
+        return [Place(address, choice.port, host) for address in addresses]

@@ -1,0 +1,97 @@
+"""The way to a server that a configuration names: a smarthost, an LMTP server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from cryptography.x509 import Certificate
+
+from ..errors import Status
+from ..mail.routes import Route, Secrecy
+from .addresses import is_loopback
+from .carrier import Carrier, gravest
+from .certificates import PublicTrust
+from .login import Secrets, log_in
+from .mx import addresses_of
+from .parcel import Parcel
+from .places import EHLO, LHLO, NowhereToGo, Place
+from .tls_policy import HostPolicy
+
+
+class ByRoute:
+    """Sends parcels to a server by its route; it may be anywhere.
+
+    :param resolver: an ``IResolver``.
+    :param secrets_of: the passwords of logins.
+    :param trust: the authorities whose certificates prove a name.
+    """
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        resolver: Any,
+        families: str,
+        secrets_of: Secrets,
+        trust: PublicTrust,
+    ) -> None:
+        self._carrier = carrier
+        self._resolver = resolver
+        self._families = families
+        self._secrets_of = secrets_of
+        self._trust = trust
+
+    async def send(self, parcel: Parcel, route: Route) -> None:
+        """One attempt.
+
+        :raises MailError: it could not even begin.
+        """
+        places = await self._places(route)
+        policy = self._policy(route, parcel)
+        logging_in = None
+        if route.user:
+            # Without TLS only this machine's own programs could listen.
+            may_show = policy.needs_tls or all(
+                is_loopback(place.address) for place in places
+            )
+            logging_in = partial(
+                log_in,
+                host=route.host,
+                user=route.user,
+                secrets_of=self._secrets_of,
+                may_show=may_show,
+            )
+        ends = self._carrier.ends()
+        failures = await self._carrier.carry(parcel, places, policy, ends, logging_in)
+        if parcel.pending:
+            parcel.settle_all(gravest(failures))
+
+    async def _places(self, route: Route) -> list[Place]:
+        verb = LHLO if route.kind == "lmtp" else EHLO
+        if route.path:
+            return [Place(route.path, 0, "localhost", verb)]
+        addresses = await addresses_of(route.host, self._resolver, self._families)
+        if not addresses:
+            fault = NowhereToGo(f"{route.host} has no address", Status.NO_ROUTE)
+            # A name that the configuration has is a mistake, which can be mended.
+            fault.permanent = False
+            raise fault
+        return [
+            Place(each, route.port, route.host, verb, route.implicit_tls, route.user)
+            for each in addresses
+        ]
+
+    def _policy(self, route: Route, parcel: Parcel) -> HostPolicy:
+        host = route.host or "localhost"
+        needs_requiretls = parcel.parameters.require_tls and route.kind == "smtp"
+        secrecy = Secrecy.VERIFY if needs_requiretls else route.secrecy
+        if secrecy is Secrecy.MAY and not route.implicit_tls:
+            return HostPolicy(host, server_name=host)
+        if secrecy is not Secrecy.VERIFY:
+            return HostPolicy(host, True, host, "route")
+
+        def check(chain: Sequence[Certificate]) -> None:
+            self._trust.check(chain, host)
+
+        return HostPolicy(host, True, host, "route", needs_requiretls, check)

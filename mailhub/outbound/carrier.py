@@ -1,0 +1,118 @@
+"""Giving a message to one of some addresses, whichever of them takes it.
+
+What a server says of a recipient counts; only where it says nothing (no connection, no
+TLS that is good enough, a session that ends) the next address is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import MailError
+from ..mail.queued import Outcome, Result
+from ..smtp.client import SessionFailed, SMTPClient
+from ..smtp.client_steps import Step
+from .parcel import Parcel
+from .places import LHLO, Place
+from .results import result_of_error, result_of_fault
+from .sessions import LogIn, Sessions
+from .tls_policy import HostPolicy
+
+
+class Carrier:
+    """Brings parcels to servers.
+
+    :param clock: ``IReactorTime``.
+    :param attempt: seconds after which no further address is tried.
+    """
+
+    def __init__(self, clock: Any, sessions: Sessions, attempt: float) -> None:
+        self._clock = clock
+        self._sessions = sessions
+        self._attempt = attempt
+
+    def ends(self) -> float:
+        """When an attempt that begins now is over."""
+        return float(self._clock.seconds()) + self._attempt
+
+    def is_over(self, ends: float) -> bool:
+        """Whether that is now."""
+        return bool(self._clock.seconds() >= ends)
+
+    async def carry(
+        self,
+        parcel: Parcel,
+        places: Sequence[Place],
+        policy: HostPolicy,
+        ends: float,
+        log_in: LogIn | None = None,
+    ) -> list[Result]:
+        """Send to one address after the other until nobody waits any more.
+
+        :param ends: when to stop trying.
+        :param log_in: what logs in, where that is needed.
+
+        -> what went wrong
+        """
+        failures: list[Result] = []
+        for place in places:
+            if failures and self.is_over(ends):
+                break
+            try:
+                await self._send_to(place, policy, log_in, parcel)
+            except SessionFailed as fault:
+                failures.append(result_of_fault(fault, place))
+            except MailError as error:
+                failures.append(result_of_error(error, place))
+            if not parcel.pending:
+                break
+        return failures
+
+    async def _send_to(
+        self, place: Place, policy: HostPolicy, log_in: LogIn | None, parcel: Parcel
+    ) -> None:
+        client = self._sessions.used(place, policy)
+        if client is not None:
+            try:
+                await self._send_over(client, place, parcel)
+                return
+            except SessionFailed as fault:
+                # It may have ended while it waited, which says nothing about now.
+                if fault.step is not Step.MAIL:
+                    raise
+        client = await self._sessions.new(place, policy, log_in)
+        await self._send_over(client, place, parcel)
+
+    async def _send_over(
+        self, client: SMTPClient, place: Place, parcel: Parcel
+    ) -> None:
+        """All transactions that are needed.
+
+        :raises SessionFailed: it ended before they did.
+        :raises MailError: the server cannot be given this message.
+        """
+        able, is_lmtp = client.able, place.verb == LHLO
+        try:
+            content = await parcel.content_for(able)
+            while parcel.pending:
+                group = parcel.next_group(able)
+                now = self._clock.seconds()
+                mail = parcel.mail(group, able, content, now, one_by_one=is_lmtp)
+                sent = await client.send_mail(mail)
+                parcel.note(group, sent, place, relayed=not able.dsn)
+                if sent.fault is not None and parcel.pending:
+                    raise sent.fault
+        finally:
+            self._sessions.give_back(place, client)
+
+
+def gravest(failures: Sequence[Result]) -> Result:
+    """What the recipients that nobody decided about are told of.
+
+    One server that may be better later is a reason to wait.
+    """
+    for failure in failures:
+        if failure.outcome is Outcome.DEFERRED:
+            return failure
+    return failures[-1]
