@@ -1,4 +1,4 @@
-"""What the ``mailhub`` command does with users, domains and aliases.
+"""What the ``mailhub`` command does with users, domains, aliases and forwards.
 
 A piece of work is a coroutine function of an ``IDirectory`` and details that JSON can
 carry; it waits for nothing but the directory.  Its answer is what ``--json`` shows.
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import NotPermitted
-from ..mail.account import Account
+from ..mail.account import Account, Forward
+from ..routing.targets import Mail, Program, parse_target
 from .outcome import Exit, Failure
 
 Details = dict[str, Any]
@@ -114,11 +115,18 @@ async def add_alias(directory: Any, details: Details) -> Details:
         text = f"{address} is there already; --replace gives it new targets"
         raise Failure(Exit.CANNOT_CREATE, text)
     await directory.set_alias(address, targets)
-    elsewhere = [
-        target for target in targets
-        if not await directory.is_local_domain(target.rpartition("@")[2])
-    ]  # fmt: skip
+    elsewhere = await _elsewhere(directory, targets)
     return {"address": address, "targets": targets, "elsewhere": elsewhere}
+
+
+async def _elsewhere(directory: Any, targets: list[str]) -> list[str]:
+    """The addresses of other servers among *targets*."""
+    found = []
+    for target in targets:
+        lead = parse_target(target, "")
+        if isinstance(lead, Mail) and not await directory.is_local_domain(lead.domain):
+            found.append(target)
+    return found
 
 
 async def remove_alias(directory: Any, details: Details) -> Details:
@@ -136,6 +144,42 @@ async def list_aliases(directory: Any, details: Details) -> Details:
             {"address": alias.address, "targets": [*alias.targets]}
             for alias in await directory.aliases()
         ]
+    }
+
+
+async def set_forward(directory: Any, details: Details) -> Details:
+    """Mail of the user ``address`` goes to ``targets``; ``keeps``: and stays, too.
+
+    The answer also tells which targets are ``elsewhere``.
+    """
+    address, targets, keeps = details["address"], details["targets"], details["keeps"]
+    if any(isinstance(parse_target(each, ""), Program) for each in targets):
+        raise Failure(Exit.DATA_WRONG, "a forward starts no programs")
+    if not await directory.set_forward(address, targets, keeps):
+        raise no_user(address)
+    elsewhere = await _elsewhere(directory, targets)
+    forward = Forward(address, tuple(targets), keeps)
+    return {**_forward(forward), "elsewhere": elsewhere}
+
+
+async def remove_forward(directory: Any, details: Details) -> Details:
+    """The forward of the user ``address``."""
+    address: str = details["address"]
+    if not await directory.remove_forward(address):
+        raise Failure(Exit.NO_USER, f"there is no forward of {address}")
+    return {"address": address}
+
+
+async def list_forwards(directory: Any, details: Details) -> Details:
+    """All forwards."""
+    return {"forwards": [_forward(each) for each in await directory.forwards()]}
+
+
+def _forward(forward: Forward) -> Details:
+    return {
+        "address": forward.address,
+        "targets": [*forward.targets],
+        "keeps": forward.keeps,
     }
 
 
@@ -174,4 +218,7 @@ WORK = {
     "alias add": Work(add_alias, True),
     "alias remove": Work(remove_alias, True),
     "alias list": Work(list_aliases, False),
+    "forward set": Work(set_forward, True),
+    "forward remove": Work(remove_forward, True),
+    "forward list": Work(list_forwards, False),
 }

@@ -8,17 +8,17 @@ from .directory import perform
 from .invocation import Invocation
 from .main import add_action, add_actions
 from .outcome import Result
-from .spelling import canonical_address, canonical_domain
+from .spelling import TARGETS, canonical_address, canonical_domain, canonical_target
 
 #: What to expect of an alias that leads to another server.
-OUTBOUND = "mail for it waits at its sender until this server can send"
+OUTBOUND = "mail for it is sent on to its server"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     actions = add_actions(parser)
     action = add_action(actions, "add", add, "send an address's mail to others")
     action.add_argument("address", metavar="ADDRESS", help="or @DOMAIN for the rest")
-    action.add_argument("targets", metavar="TARGET", nargs="+")
+    action.add_argument("targets", metavar="TARGET", nargs="+", help=TARGETS)
     action.add_argument(
         "--replace", action="store_true", help="even if there is such an alias"
     )
@@ -31,7 +31,7 @@ def add(invocation: Invocation) -> Result:
     """JSON: ``{"address": ADDRESS, "targets": [ADDRESS, ...]}``."""
     options = invocation.options
     address = _canonical(options.address)
-    targets = list(dict.fromkeys(map(canonical_address, options.targets)))
+    targets = list(dict.fromkeys(map(canonical_target, options.targets)))
     data = perform(
         invocation, "alias add",
         address=address, targets=targets, replace=options.replace,

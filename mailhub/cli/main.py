@@ -26,6 +26,7 @@ COMMANDS = {
     "domain": ("domain", "domains: add, list, remove"),
     "alias": ("alias", "aliases: add, list, remove"),
     "queue": ("queue", "mail that waits: list, show, flush, retry, hold, delete ..."),
+    "forward": ("forward", "users' mail that is sent on: set, remove, list"),
     "trace": ("trace", "explain where mail for an address goes"),
     "config": ("config", "the configuration: check, default, show"),
     "status": ("status", "show how the running server is"),

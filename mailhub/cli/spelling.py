@@ -23,6 +23,32 @@ def canonical_address(text: str) -> str:
         raise Failure(Exit.DATA_WRONG, f"{text!r} is no address: {error}") from None
 
 
+#: What targets of aliases and forwards may be, for people.
+TARGETS = (
+    "an address; @DOMAIN; mailbox:ADDRESS/MAILBOX; lmtp:HOST:PORT; function:NAME;"
+    " http://...; :include:/FILE; discard:; hold:REASON; error:STATUS TEXT"
+)
+
+
+def canonical_target(text: str) -> str:
+    """*text* as the one spelling of a target of an alias.
+
+    Addresses are full: what a name alone means depends on who reads it.
+
+    :raises Failure: it is none.
+    """
+    from ..routing.targets import Mail, MalformedTarget, parse_target
+
+    try:
+        lead = parse_target(text, "domain.invalid")
+    except MalformedTarget as error:
+        raise Failure(Exit.DATA_WRONG, f"{text!r} is no target: {error}") from None
+    if not isinstance(lead, Mail):
+        return text.strip()
+    backslash = "\\" if lead.exact else ""
+    return backslash + canonical_address(text.strip().removeprefix(backslash))
+
+
 def canonical_domain(text: str) -> str:
     """*text* as the one spelling of a domain.
 

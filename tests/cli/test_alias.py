@@ -60,6 +60,16 @@ class AliasTests(CommandTests):
         self.works("alias", "add", "info@example.org", "jo@far.example")
         self.assertIn("jo@far.example is not here: ", self.told)
 
+    def test_targets_may_be_more_than_addresses(self) -> None:
+        targets = [
+            "@far.example", "mailbox:jo@example.org/Desk", "function:tickets",
+            "lmtp:127.0.0.1:24", ":include:/etc/list", "discard:",
+            "error:5.1.1 Gone", "\\jo@example.org",
+        ]  # fmt: skip
+        data = self.json("alias", "add", "desk@example.org", *targets)
+        self.assertEqual(data["targets"], targets)
+        self.assertEqual(self.told, "")
+
     def test_one_that_is_not_there_is_told(self) -> None:
         text = self.fails(Exit.NO_USER, "alias", "remove", "no@example.org")
         self.assertEqual(text, "there is no alias no@example.org")
