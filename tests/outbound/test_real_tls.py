@@ -16,15 +16,14 @@ from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.protocols.basic import LineReceiver
 
-from mailhub.config.settings import TLS
+from mailhub.config.settings import TLS, Outbound
 from mailhub.mail.envelope import MailParameters
 from mailhub.mail.queued import Lease, Outcome, QueuedMessage, Waiting
 from mailhub.net.resolver import Resolver
+from mailhub.outbound.building import way_out
 from mailhub.outbound.certificates import PublicTrust
 from mailhub.outbound.mta_sts_fetch import PolicyHosts
 from mailhub.outbound.mta_sts_policies import Policies, Shelf
-from mailhub.outbound.sending import Choice, WayOut
-from mailhub.outbound.sessions import Conduct, Sessions
 from mailhub.outbound.tls_policy import TLSPolicies
 from mailhub.store.content import BytesContent
 from tests.dns_servers import RealNames
@@ -106,9 +105,9 @@ class RealTLSCase(Servers):
             Policies(resolver, fetch, time.time, shelf),
             PublicTrust([ROOT.certificate]),
         )
-        choice = Choice(allow_private=True, families="ipv4", port=port)
-        self.way = WayOut(
-            reactor, resolver, Sessions(reactor, Conduct()), policies, choice
+        settings = Outbound(allow_private=True, families="ipv4", port=port)
+        self.way = way_out(
+            settings, reactor, resolver, "out.example", policies=policies
         )
         self.addCleanup(lambda: Deferred.fromCoroutine(self.way.stop()))
 
@@ -209,6 +208,7 @@ class RequireTLSTests(RealTLSCase):
 
     async def test_it_comes_back_where_the_server_does_not_know_it(self):
         self.name(await self.serve(SIGNED_MX))
+        self.smtp.smtp_service = replace(self.smtp.smtp_service, queues=False)
         result = await self.send(SIGNED, require_tls=True)
         self.assertEqual((result.outcome, result.status), (Outcome.FAILED, "5.7.30"))
 
