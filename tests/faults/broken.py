@@ -20,10 +20,12 @@ from mailhub.interfaces import IContent
 from mailhub.mail.account import Account, Delivery
 from mailhub.mail.flags import NO_FLAGS
 from mailhub.mail.mailbox import Column, Copied
+from mailhub.mail.queued import Lease, Settlement
 from mailhub.store.content import BytesContent, octets_of
-from mailhub.store.sqlite import durable
+from mailhub.store.sqlite import durable, store
 from mailhub.store.sqlite.account import SQLiteAccount
 from mailhub.store.sqlite.mailbox import SQLiteMailbox
+from mailhub.store.sqlite.queue import SQLiteQueue
 from mailhub.store.sqlite.store import SQLiteStore
 
 #: Seconds between a premature answer and its commit.
@@ -56,12 +58,13 @@ def without_order() -> None:
     """The answer goes out a moment before the commit."""
     deliver = SQLiteStore.deliver
 
-    async def deliver_late(store: SQLiteStore, delivery: Delivery) -> None:
+    async def deliver_late(store: SQLiteStore, delivery: Delivery) -> list[Lease]:
         content = BytesContent(await octets_of(cast(IContent, delivery.content)))
         late = replace(delivery, content=content)
         from twisted.internet import reactor  # twistd has chosen one by now
 
         reactor.callLater(HASTE, lambda: ensureDeferred(deliver(store, late)))
+        return []
 
     # mypy takes a method for something that cannot be replaced.
     SQLiteStore.deliver = deliver_late  # type: ignore[assignment]
@@ -85,6 +88,23 @@ def without_one_move() -> None:
     SQLiteMailbox.move = move  # type: ignore[assignment]
 
 
+def without_one_settlement() -> None:
+    """Recipients leave the queue, and what their sender is told comes after."""
+    settle, prepare = SQLiteQueue.settle, store.prepare
+
+    async def settle_first(
+        queue: SQLiteQueue, lease: Lease, settlements: Sequence[Settlement],
+        deliveries: Sequence[Delivery] = (),
+    ) -> bool:
+        is_own = await settle(queue, lease, settlements)
+        access = queue._access()
+        for delivery in deliveries if is_own else ():
+            await access.change(await prepare(access.intake, delivery))
+        return is_own
+
+    SQLiteQueue.settle = settle_first  # type: ignore[method-assign]
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "flush": without_flush,
     "commit-flush": without_commit_flush,
@@ -92,6 +112,7 @@ PRECAUTIONS: dict[str, Callable[[], None]] = {
     "name-flush": without_name_flush,
     "order": without_order,
     "one-move": without_one_move,
+    "one-settlement": without_one_settlement,
 }
 
 

@@ -30,6 +30,7 @@ from mailhub.store.sqlite.store import SQLiteStore
 
 from .ledger import LARGE_EVERY, make_message
 from .nursery import Send
+from .queue_operations import TASKS, performing
 from .subject import HOST, PASSWORD, USERS
 from .wire import IMAPWire, SMTPWire
 
@@ -58,6 +59,8 @@ class Operation:
     :ivar is_fresh: whether there is no store beforehand.
     :ivar changes: whether anybody can see that it was done.
     :ivar patch: changes the program, but not the one that prepares the store.
+    :ivar spared: calls not to be killed at: the store makes many as it is opened,
+        which other operations try.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Operation:
     is_fresh: bool = False
     changes: bool = True
     patch: Callable[[], None] = _nothing
+    spared: frozenset[str] = frozenset()
 
 
 # In the child.
@@ -289,5 +293,12 @@ OPERATIONS = [
     Operation(
         "purge and checkpoint", tidy, prepare=leave_garbage, leaves_log=True,
         changes=False,
+    ),
+    *(
+        Operation(
+            name, performing(task, open_store), prepare=prepare,
+            spared=frozenset({"mkdir"}),
+        )
+        for name, (task, prepare) in TASKS.items()
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from twisted.internet.task import react
 from mailhub.errors import MailError
 from mailhub.mail.account import Delivery, Target
 from mailhub.mail.mailbox import Column
+from mailhub.mail.queue_list import ALL
 from mailhub.net.certificates import CertificateFault, read_identity
 from mailhub.net.spool import Spool
 from mailhub.store.content import BytesContent, octets_of
@@ -84,6 +85,7 @@ async def _read(store: SQLiteStore, snapshot: Snapshot) -> None:
     snapshot.content["aliases"] = [
         (alias.address, alias.targets) for alias in await directory.aliases()
     ]
+    await _read_queue(store, snapshot)
     for found in await directory.accounts():
         account = await store.open_account(found.address)
         mailboxes = {}
@@ -94,6 +96,36 @@ async def _read(store: SQLiteStore, snapshot: Snapshot) -> None:
                 mailbox = await account.open(info.name, read_only=True)
                 mailboxes[info.name] += await _read_mailbox(mailbox, place, snapshot)
         snapshot.content[found.address] = found.quota, found.enabled, mailboxes
+
+
+async def _read_queue(store: SQLiteStore, snapshot: Snapshot) -> None:
+    """What waits, for whom, and in which state; not under which numbers."""
+    queue, after = store.queue, 0
+    entries: list[Any] = []
+    while page := await queue.entries(ALL, 100, after):
+        entries += page
+        after = page[-1].message.message_id
+    waiting = []
+    for entry in entries:
+        message = entry.message
+        states = [
+            (
+                *astuple(replace(each, recipient_id=0)),
+                each.recipient_id in entry.lent,
+            )
+            for each in entry.recipients
+        ]
+        content = await queue.open(message.message_id)
+        try:
+            digest = sha256(await octets_of(content)).hexdigest()
+        except MailError as error:
+            snapshot.damage.append(f"{message.queue_id} in the queue: {error}")
+        else:
+            about = astuple(replace(message, message_id=0))
+            waiting.append((about, states, digest))
+        finally:
+            content.close()
+    snapshot.content["queue"] = waiting
 
 
 async def _read_mailbox(

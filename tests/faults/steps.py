@@ -109,7 +109,7 @@ class Trial:
         if (self._before.content != self._after.content) != self._operation.changes:
             self.tally.faults.append(f"{self._operation.name}: answered, and not done")
         for call in CALLS:
-            if counts[call]:
+            if counts[call] and call not in self._operation.spared:
                 self._kill_at(call)
         self._tidy()
 

@@ -44,6 +44,20 @@ class StepTests(TestCase):
         self.assertEqual(1, status, self.story)
         self.assertIn("FAULT: MOVE", self.story)
 
+    async def test_what_is_in_the_queue_is_as_before_or_as_after(self):
+        chosen = (
+            "queue: accept large, with users", "queue: settle",
+            "queue: settle the last, and notify", "queue: alter",
+        )
+        status = await self.kill_in("--every", "3", "--only", *chosen)
+        self.assertEqual(0, status, self.story)
+
+    async def test_a_notification_after_its_attempt_is_found_out(self):
+        chosen = "queue: settle the last, and notify"
+        status = await self.kill_in("--only", chosen, "--without", "one-settlement")
+        self.assertEqual(1, status, self.story)
+        self.assertIn(f"FAULT: {chosen}", self.story)
+
     async def test_an_answer_before_its_commit_is_found_out(self):
         status = await self.kill_in(
             "--every", "9", "--only", "accept: small", "--without", "order"
