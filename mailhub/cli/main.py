@@ -28,6 +28,7 @@ COMMANDS = {
     "queue": ("queue", "mail that waits: list, show, flush, retry, hold, delete ..."),
     "forward": ("forward", "users' mail that is sent on: set, remove, list"),
     "trace": ("trace", "explain where mail for an address goes"),
+    "dns": ("dns", "ask the server's resolver: lookup, policy"),
     "config": ("config", "the configuration: check, default, show"),
     "status": ("status", "show how the running server is"),
     "sessions": ("sessions", "show who is connected to it"),
