@@ -19,6 +19,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from .admin.answers import answers_of as admin_answers
+from .assembly.departures import Departures
 from .assembly.logins import Logins, login_limits
 from .assembly.stores import make_store
 from .auth.throttle import Throttle
@@ -44,6 +45,7 @@ from .observing.answers import Answer
 from .observing.answers import answers_of as observing_answers
 from .observing.lag import ReactorLag
 from .pop3.server import POP3Factory
+from .routing.planning import InTurn
 from .routing.router import Router
 from .smtp.server import LMTPFactory, SMTPFactory
 
@@ -85,6 +87,7 @@ def build(
     checkers: Iterable[Any] = (),
     sockets: Iterable[Bound] = (),
     counts: SharedCounts | None = None,
+    sends: bool = True,
 ) -> MailService:
     """A server that does what *config* says; nothing is opened before it starts.
 
@@ -93,12 +96,21 @@ def build(
     :param sockets: what to listen on, if somebody else has bound it and tells the
         world; the service closes them.
     :param counts: what it counts together with other processes.
+    :param sends: whether it sends what is in the queue, which one of several processes
+        does for all.
     """
     complaints = Complaints()
     store = make_store(config, reactor, complaints)
     throttle = Throttle(reactor, login_limits(config), counts)
     logins = Logins(store, reactor, throttle, checkers)
-    return MailService(config, reactor, store, logins, complaints, sockets, counts)
+    departures = None
+    logins.outlet = InTurn()
+    if sends:
+        departures = Departures(config, reactor, store, logins.router)
+        logins.outlet = departures.scheduler
+    return MailService(
+        config, reactor, store, logins, complaints, sockets, counts, departures
+    )
 
 
 class MailService(MultiService):
@@ -133,8 +145,10 @@ class MailService(MultiService):
         complaints: Complaints | None = None,
         sockets: Iterable[Bound] = (),
         counts: SharedCounts | None = None,
+        departures: Departures | None = None,
     ) -> None:
         super().__init__()
+        self._departures = departures
         self._counts = counts
         self._capacity = Capacity()
         self._complaints = complaints or Complaints()
@@ -238,6 +252,9 @@ class MailService(MultiService):
         certificates = self._certificates
         if certificates is None:
             raise LocalFault("the server has not started, or has stopped")
+        use_departures = _nothing
+        if self._departures is not None:
+            use_departures = self._departures.prepare(config)
         use_certificate = certificates.prepare(
             lambda: certificate(config, datetime.now(UTC)), config.tls.minimum_version
         )
@@ -249,6 +266,7 @@ class MailService(MultiService):
 
         def use() -> None:
             use_certificate()
+            use_departures()
             self.config, self.portal = config, portal
             self._logins.throttle.limits = login_limits(config)
             self.factories.update(factories)
@@ -271,6 +289,8 @@ class MailService(MultiService):
                 self.config.tls.minimum_version,
             )
             await self.store.start()
+            if self._departures is not None:
+                self._departures.start()
             self._listen(certificates)
         except BaseException:
             await self._close()
@@ -325,9 +345,18 @@ class MailService(MultiService):
             roll=roll,
             trusts_loopback=plaintext != "never",
             trusts_everybody=plaintext == "always",
+            **self._sending_options(kind.factory),
         )
         factory.complaints = self._complaints
         return factory
+
+    def _sending_options(self, factory: Any) -> dict[str, Any]:
+        """What SMTP has to know of the queue."""
+        if not issubclass(factory, SMTPFactory):
+            return {}
+        departures = self._departures
+        start = None if departures is None else departures.start_queue
+        return {"queues": True, "start_queue": start}
 
     async def _stop(self) -> None:
         if self._renewing.running:
@@ -349,6 +378,8 @@ class MailService(MultiService):
         self.factories.clear()
         self._entrances.clear()
         self._certificates = None
+        if self._departures is not None:
+            await self._departures.stop()
         self._logins.stop()
         await self.store.stop()
 
@@ -367,3 +398,7 @@ class MailService(MultiService):
             self.log.warn(
                 "the certificate ends on {end:%Y-%m-%d}", end=identity.expires
             )
+
+
+def _nothing() -> None:
+    """What is done where nothing leaves."""

@@ -13,9 +13,13 @@ from ..auth.portal import make_portal
 from ..auth.realm import Realm
 from ..auth.throttle import LoginLimits, Throttle
 from ..auth.workers import HashWorkers
+from ..config.identity import server_name
 from ..config.settings import Config
+from ..routing.dispatching import Dispatching
+from ..routing.planning import Outlet
 from ..routing.router import Router
 from ..routing.submission import InboundSubmission, UserSubmission
+from ..routing.successes import Successes
 from .stores import router_of
 from .tables import Tables, threads_of
 
@@ -25,6 +29,7 @@ class Logins:
 
     :param checkers: more ``ICredentialsChecker``s, asked after the configured ones.
     :ivar throttle: counts failed logins.
+    :ivar outlet: who sends what leaves; ``None``: nothing does.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class Logins:
         checkers: Iterable[Any] = (),
     ) -> None:
         self.throttle = throttle
+        self.outlet: Outlet | None = None
         self._store = store
         self._reactor = reactor
         self._checkers = tuple(checkers)
@@ -52,11 +58,20 @@ class Logins:
         tables = self._tables_of(config)
         checks = tables.checks
         router = self.router(config)
-        strangers = InboundSubmission(store, router, checks)
+        name = server_name(config)
+        dispatching = Dispatching(router, name, limits=config.queue)
+        ways: dict[str, Any] = {
+            "outlet": self.outlet,
+            "limits": config.queue,
+            "tell_success": Successes(name, dispatching.dispatch),
+        }
+        strangers = InboundSubmission(store, router, checks, **ways)
         realm = Realm(
             store,
             inbound=lambda: strangers,
-            for_user=lambda login: UserSubmission(store, router, checks, login=login),
+            for_user=lambda login: UserSubmission(
+                store, router, checks, login=login, **ways
+            ),
         )
         sources = config.login.auth
         return make_portal(

@@ -62,7 +62,9 @@ class PostOffice:
 
     def __init__(self, config: Config, store: Any) -> None:
         router = router_of(config, store.directory, Tables.here(config).sources)
-        self.submission = ProgramSubmission(store, router, outlet=InTurn())
+        self.submission = ProgramSubmission(
+            store, router, outlet=InTurn(), limits=config.queue
+        )
         self.local_name = server_name(config)
         self.spool = store.spool
         self._largest = config.limits.message_size

@@ -33,6 +33,8 @@ from .privileges import lock_down
 #: Where the channel to the master is, in a worker, and what all workers count
 #: together.
 CHANNEL, COUNTS = 3, 4
+#: The worker that sends what is in the queue.
+FIRST = 0
 
 
 class StartFailed(Exception):
@@ -109,6 +111,7 @@ class Worker:
                 checkers=checkers,
                 sockets=sockets,
                 counts=SharedCounts(COUNTS, message["row"]),
+                sends=message["slot"] == FIRST,
             )
             mail.announces = False
             if observer is not None:

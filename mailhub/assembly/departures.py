@@ -1,0 +1,127 @@
+"""The half of a server that sends: the queue's scheduler, and the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from ..config.identity import server_name
+from ..config.resolving import make_resolver, reconfigure
+from ..config.settings import Config
+from ..mail.account import Delivery
+from ..mail.queue_list import Selection
+from ..mail.queued import WAY_SEPARATOR, Lease, Letter, Result
+from ..outbound.building import way_out
+from ..outbound.functions import ByFunction, Function
+from ..outbound.ways import WayOut
+from ..queue.scheduler import Scheduler
+from ..routing.dispatching import Dispatching
+from ..routing.local_way import LocalWay
+from ..routing.lookups import Domains
+from ..routing.planning import LOCAL_WAY
+from ..routing.router import Router
+from ..smtp.dialogue import Started
+from .names import tls_policies_of
+
+#: Seconds for attempts to end before the server does.
+GRACE = 10.0
+
+
+class Departures:
+    """What leaves, from the first process of a server.
+
+    :param router: makes what decides where letters of the server itself go.
+    :ivar scheduler: sends what is in the queue.
+    :ivar resolver: of names, for all parts of the server.
+    :ivar functions: of the application, that aliases and routes lead to, by name.
+    :ivar way: out, by the configuration in use.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        store: Any,
+        router: Callable[[Config], Router],
+    ) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._store = store
+        self._router = router
+        self.resolver = make_resolver(config.dns, reactor)
+        self.functions: dict[str, Function] = {}
+        self._dispatching, self.way = self._made(config)
+        self.scheduler = Scheduler(
+            store.queue,
+            _Latest(self),
+            reactor,
+            config.queue,
+            self._dispatch,
+            host_name=server_name(config),
+        )
+
+    async def start_queue(self, node: str) -> Started:
+        """Let mail for the domain *node* go now, if it is one that waits here."""
+        routing = self._config.routing
+        names = (*routing.relay_domains, *routing.backup_mx)
+        if node not in Domains(name.lower() for name in names):
+            return Started.NOT_ALLOWED
+        number = await self.scheduler.flush(Selection(destination=node))
+        return Started.YES if number else Started.NOTHING
+
+    def start(self) -> None:
+        """Begin to send."""
+        self.scheduler.start()
+
+    async def stop(self) -> None:
+        """Let attempts end, and close all connections."""
+        await self.scheduler.stop(GRACE)
+        await self.way.stop()
+
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Get ready for another configuration.  -> what has to be called to use it"""
+        made = self._made(config)
+
+        def use() -> None:
+            self._config = config
+            reconfigure(self.resolver, config.dns, self._reactor)
+            old, (self._dispatching, self.way) = self.way, made
+            self.scheduler.use(config.queue)
+            # What is under way ends as it began; idle connections end now.
+            Deferred.fromCoroutine(old.stop())
+
+        return use
+
+    async def _dispatch(self, letter: Letter) -> Delivery:
+        return await self._dispatching.dispatch(letter)
+
+    def _made(self, config: Config) -> tuple[Dispatching, WayOut]:
+        name, router = server_name(config), self._router(config)
+        dispatching = Dispatching(router, name, limits=config.queue)
+        local = LOCAL_WAY.removesuffix(WAY_SEPARATOR)
+        way = way_out(
+            config.outbound,
+            self._reactor,
+            self.resolver,
+            name,
+            policies=tls_policies_of(config, self._reactor, self.resolver),
+            others={
+                local: LocalWay(self._store, router),
+                "function": ByFunction(self.functions),
+            },
+        )
+        return dispatching, way
+
+
+class _Latest:
+    """``IWayOut`` of the configuration in use."""
+
+    def __init__(self, departures: Departures) -> None:
+        self._departures = departures
+
+    async def send(self, lease: Lease, content: Any) -> list[Result]:
+        """See :class:`mailhub.interfaces.IWayOut`."""
+        results: list[Result] = await self._departures.way.send(lease, content)
+        return results
