@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
-from contextlib import suppress
 from typing import Any
 
 from ..config.kinds import Unfit, host_name
 from ..config.loading import USUAL_FILES
 from ..config.text import commented
-from ..store.sqlite.durable import sync_directory, sync_file
 from .invocation import Invocation
+from .new_file import write_new
 from .outcome import Exit, Failure, Result
 from .spelling import canonical_domain
 
@@ -47,29 +46,10 @@ def write(invocation: Invocation) -> Result:
     if options.public:
         chosen["listen", "profile"] = "public"
     path = os.path.join(folder, options.config or USUAL_FILES[0])
-    _write_new(path, commented(chosen))
+    write_new(path, commented(chosen))
     text = (
         f"wrote {path}\n"
         f"next: mailhub user add postmaster@{domain}\n"
         "then: twistd -n mailhub"
     )
     return Result({"config": path, "domain": domain, "host_name": name}, text)
-
-
-def _write_new(path: str, text: str) -> None:
-    """Make the file *path*, whole or not at all; never overwrite one."""
-    if os.path.lexists(path):
-        raise Failure(Exit.CANNOT_CREATE, f"{path} is there already")
-    temporary = f"{path}.new"
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            sync_file(file.fileno())
-        os.rename(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        error.filename = path  # The name that people know.
-        raise
-    sync_directory(os.path.dirname(path))

@@ -30,6 +30,7 @@ COMMANDS = {
     "trace": ("trace", "explain where mail for an address goes"),
     "dns": ("dns", "ask the server's resolver: lookup, policy"),
     "config": ("config", "the configuration: check, default, show"),
+    "import": ("import_files", "make one from sendmail.cf or main.cf"),
     "status": ("status", "show how the running server is"),
     "sessions": ("sessions", "show who is connected to it"),
     "who": ("sessions", "the same"),

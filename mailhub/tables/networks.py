@@ -15,6 +15,8 @@ from ipaddress import (
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+#: Bits before an IPv4 address that is mapped into IPv6 (RFC 4291, section 2.5.5.2).
+_MAPPED = 96
 Network = IPv4Network | IPv6Network
 
 _OCTETS = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,3}\.?", re.ASCII)
@@ -56,9 +58,13 @@ def parse_network(text: str) -> Network | None:
 
 def _network(text: str) -> Network:
     try:
-        return ip_network(text)
+        network = ip_network(text)
     except ValueError as error:
         raise NoNetwork(str(error)) from None
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED))
 
 
 def parse_host(text: str) -> IPv4Address | IPv6Address | None:

@@ -218,6 +218,9 @@ class NetworkTests(SynchronousTestCase):
             ("IPv6:2001:db8::1", "2001:db8::1/128"),
             ("[2001:db8::]/32", "2001:db8::/32"),
             ("::/0", "::/0"),
+            ("[::ffff:127.0.0.0]/104", "127.0.0.0/8"),
+            ("::ffff:192.0.2.1", "192.0.2.1/32"),
+            ("::/95", "::/95"),
         ):
             self.assertEqual(parse_network(text), ip_network(network), text)
 
