@@ -11,9 +11,11 @@ import os
 import shlex
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -74,7 +76,6 @@ class ByProgram:
         octets: bytes,
     ) -> Result:
         run = _Run(_from_line(message) + octets)
-        run.done.addTimeout(TIMEOUT, self._reactor, run.give_up)
         environ = {
             "PATH": PATH, "SENDER": message.sender, "RECIPIENT": waiting.recipient
         }  # fmt: skip
@@ -82,7 +83,11 @@ class ByProgram:
             self._start(run, command, environ)
         except OSError as error:
             return result_of_error(LocalFault(f"{command[0]}: {error}"))
-        return _result(command[0], await run.done, bytes(run.said))
+        timer = self._reactor.callLater(TIMEOUT, run.give_up)
+        code = await run.done
+        if timer.active():
+            timer.cancel()
+        return _result(command[0], code, bytes(run.said))
 
     def _start(
         self, run: _Run, command: list[str], environ: Mapping[str, str]
@@ -117,18 +122,18 @@ class _Run(ProcessProtocol):
         self.transport.closeStdin()
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        self.said += data[: MOST_SAID - len(self.said)]
+        self.said += data[: max(0, MOST_SAID - len(self.said))]
 
     def processEnded(self, reason: Failure) -> None:
-        if not self.done.called:
-            ended: Any = reason.value
-            self.done.callback(ended.exitCode)
+        ended: Any = reason.value
+        self.done.callback(ended.exitCode)
 
-    def give_up(self, result: object, timeout: float) -> None:
-        """The time is over."""
-        if self.transport is not None and self.transport.pid:
-            self.transport.signalProcess("KILL")
+    def give_up(self) -> None:
+        """The time is over, also for what the program has started."""
         self.said[:] = b"took too long"
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
+        self.transport.loseConnection()
 
 
 def _words(command: str) -> list[str]:

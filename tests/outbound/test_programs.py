@@ -100,9 +100,15 @@ class ProgramTests(TestCase):
 
     async def test_a_program_that_takes_too_long_is_killed(self):
         self.patch(programs, "TIMEOUT", 0.05)
-        [result] = await self.send("sleep 100")
-        self.assertEqual(result.outcome, Outcome.DEFERRED)
-        self.assertIn("took too long", result.reply)
+        for command in ("sleep 5", "sh -c 'sleep 5 & sleep 5'"):
+            [result] = await self.send(command)
+            self.assertEqual(result.outcome, Outcome.DEFERRED)
+            self.assertIn("took too long", result.reply)
+
+    async def test_what_a_program_leaves_behind_keeps_nobody_waiting(self):
+        self.patch(programs, "TIMEOUT", 0.2)
+        [result] = await self.send("sh -c 'sleep 5 &'")
+        self.assertEqual(result.outcome, Outcome.DELIVERED)
 
     async def test_words_are_words_and_addresses_are_data(self):
         """Attack: a shell between the alias and the program."""
