@@ -15,7 +15,7 @@ LONGEST_SILENCE = 1800.0
 #: destinations that have not answered so far: for one that was never tried, for
 #: another attempt at the same, and for one that could not be reached when it was tried.
 #: The dead must not take the place of the living.
-FIRST_PART, MORE_PART, PROBE_PART = 0.75, 0.5, 0.25
+FIRST_PART, MORE_PART, PROBE_PART = 0.75, 0.25, 0.25
 #: The part that is left free for mail that is more urgent than usual (RFC 6710).
 URGENT_PART = 0.05
 

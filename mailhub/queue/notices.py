@@ -31,7 +31,7 @@ from .schedule import ends
 
 POSTMASTER = "postmaster"
 #: Ways out that end in a mailbox: nobody behind them confirms a delivery.
-FINAL_WAYS = frozenset({"lmtp", "function", "http", "local"})
+FINAL_WAYS = frozenset({"lmtp", "function", "http", "local", "program"})
 #: What the sender has said nothing about (RFC 3461, section 4.1).
 USUAL = Notify.FAILURE | Notify.DELAY
 

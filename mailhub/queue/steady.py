@@ -28,7 +28,8 @@ class QueueTime:
         self.wall = wall
         self._steady = steady
         self._offset = self._furthest = wall() - steady()
-        #: Jumps ahead that nobody has taken back: when it was, and how far.
+        #: Jumps ahead that nobody has taken back: up to which time there was mail
+        #: before, and how far it went.
         self._ahead: list[tuple[float, float]] = []
         self._behind = 0.0
 
@@ -40,7 +41,7 @@ class QueueTime:
         offset = self.wall() - steady
         if offset != self._offset:
             if abs(offset - self._offset) > STEP:
-                self._jump(steady + offset, offset - self._offset)
+                self._jump(steady + self._furthest, offset - self._offset)
             self._offset = offset
             if offset > self._furthest:
                 self._furthest = offset
@@ -55,20 +56,20 @@ class QueueTime:
         slip = sum(jump for before, jump in self._ahead if since <= before)
         return self.wall() - slip >= deadline
 
-    def _jump(self, wall: float, jump: float) -> None:
+    def _jump(self, before: float, jump: float) -> None:
         self.log.warn(
             "the clock has jumped by {seconds:.0f} seconds", seconds=jump
         )
         if jump > 0:
             paid = min(jump, self._behind)
             self._behind -= paid
-            if jump - paid > STEP:
-                self._ahead.append((wall - jump, jump - paid))
+            if jump > paid:
+                self._ahead.append((before, jump - paid))
             return
         back = -jump
         while back > 0 and self._ahead:
-            before, ahead = self._ahead.pop()
-            if ahead - back > STEP:
-                self._ahead.append((before, ahead - back))
+            since, ahead = self._ahead.pop()
+            if ahead > back:
+                self._ahead.append((since, ahead - back))
             back = max(0.0, back - ahead)
         self._behind += back

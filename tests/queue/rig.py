@@ -82,7 +82,7 @@ class FakeWay:
 class Rig:
     """A queue, its scheduler and the clock of both.
 
-    Notifications go to the mailbox of their recipient, which is a list here.
+    :ivar letters: notifications; *letters_leave*: whether they go into the queue.
     """
 
     def __init__(self, limits: QueueLimits | None = None, store: object = None) -> None:
@@ -95,6 +95,7 @@ class Rig:
         self.limits = limits or QueueLimits()
         self.letters: list[Letter] = []
         self.dispatch_fault: Exception | None = None
+        self.letters_leave = False
         self._names = count(1)
         self.scheduler = self.make()
 
@@ -120,7 +121,17 @@ class Rig:
         if self.dispatch_fault is not None:
             raise self.dispatch_fault
         self.letters.append(letter)
-        return Delivery(BytesContent(letter.octets), b"", (), 0)
+        sendings: tuple[Sending, ...] = ()
+        if self.letters_leave:
+            now = self.wall()
+            outgoing = Outgoing(letter.recipient, letter.recipient.partition("@")[2])
+            name = f"L{len(self.letters)}"
+            sendings = (
+                Sending(
+                    name, "", None, letter.parameters, (outgoing,), now, now, now + DAY
+                ),
+            )
+        return Delivery(BytesContent(letter.octets), b"", (), 0, sendings)
 
     def start(self) -> None:
         self.scheduler.start()
