@@ -110,10 +110,13 @@ class SMTPClientFactory(ClientFactory):
     :param verb: ``EHLO``, or ``LHLO`` for LMTP.
     :param certificates: an ``IOpenSSLClientConnectionCreator``, or ``None`` for no
         TLS.
-    :param greeted: called with the client when it is in TLS, or has found that there
-        is none; may raise a ``MailError``.
+    :param check: called with the client when it is in TLS, or has found that there is
+        none; may raise a ``MailError``.
     :param log_in: a coroutine function that logs in on the client, if that is needed.
+    :param waits: the time that each step may take.
     :param roll: of all connections to other servers.
+    :param idle: seconds that the session waits for another message.
+    :ivar ended: called with the client when the session is over.
     :ivar opened: fires with the :class:`SMTPClient` that is ready, or fails with
         :class:`SessionFailed`.
     """
@@ -149,18 +152,30 @@ class SMTPClientFactory(ClientFactory):
         self.roll = roll or Roll("out")
         self.tally = self.roll.tally
         self.idle = idle
-        self.opened: Deferred[SMTPClient] = Deferred()
+        self.opened: Deferred[SMTPClient] = Deferred(self._cancel)
+        self._connector: Any = None
+        self._client: SMTPClient | None = None
         self.ended: Callable[[SMTPClient], object] | None = None
         self.seconds = {step: self.waits.for_step(step) for step in Step}
 
+    def startedConnecting(self, connector: Any) -> None:
+        self._connector = connector
+
     def buildProtocol(self, addr: object) -> SMTPClient:
-        client = SMTPClient()
+        client = self._client = SMTPClient()
         client.factory = self
         return client
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
-        text = reason.getErrorMessage()
-        self.opened.errback(SessionFailed(Step.CONNECT, text))
+        if not self.opened.called:
+            text = reason.getErrorMessage()
+            self.opened.errback(SessionFailed(Step.CONNECT, text))
+
+    def _cancel(self, opened: Deferred[SMTPClient]) -> None:
+        if self._client is not None:
+            self._client.abort()
+        elif self._connector is not None:
+            self._connector.disconnect()
 
     def describe_peer(self, transport: Any) -> Peer:
         """The connection's facts, before TLS."""
@@ -183,9 +198,9 @@ class _Job:
     """A message that is being sent."""
 
     mail: Mail
+    done: Deferred[Sent]
     verdicts: list[ServerReply | None] = field(default_factory=list)
     is_written: bool = False
-    done: Deferred[Sent] = field(default_factory=Deferred)
 
 
 class SMTPClient(Connection):
@@ -212,10 +227,18 @@ class SMTPClient(Connection):
         return not self._ended and self._stop is None and self._job is None
 
     def send_mail(self, mail: Mail) -> Deferred[Sent]:
-        """Send a message; it never fails.  Only where :attr:`is_free`."""
-        job = self._job = _Job(mail)
+        """Send a message; only where :attr:`is_free`.
+
+        It never fails.  Who cancels it ends the session, as nobody could read a
+        message to its end any more.
+        """
+        job = self._job = _Job(mail, Deferred(self._cancel))
         self.wake()
         return job.done
+
+    def _cancel(self, done: Deferred[Sent]) -> None:
+        self._job = None
+        self.abort()
 
     @property
     def tls(self) -> Any:
@@ -226,12 +249,19 @@ class SMTPClient(Connection):
         """End the session as soon as no message is on its way."""
         self.cut(Ending.SHUTDOWN)
 
+    def abort(self) -> None:
+        """See :meth:`mailhub.net.connection.Connection.abort`; it is free no more."""
+        self._stop = self._stop or Ending.FAULT
+        super().abort()
+
     # The conversation.
 
     async def serve(self) -> None:
         """From the greeting until nobody needs the session any more."""
         try:
             await self._open()
+            if self.factory.opened.called:
+                return  # nobody waits for it any more
             self.factory.opened.callback(self)
             while self._fault is None:
                 self.expect(self.factory.idle)
@@ -369,8 +399,9 @@ class SMTPClient(Connection):
             # It waits for the rest, which we cannot read: no end, no message.
             raise SessionFailed(self._step, str(error), error=error) from error
         self.messages += 1
-        self._job = None
-        job.done.callback(Sent(job.verdicts, self._fault))
+        if self._job is job:
+            self._job = None
+            job.done.callback(Sent(job.verdicts, self._fault))
 
     async def _transfer(self, job: _Job) -> None:
         mail, able = job.mail, self.able
