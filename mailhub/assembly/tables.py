@@ -48,7 +48,7 @@ class Tables:
         places = config.files
         self.sources: tuple[ClassicFiles, ...] = ()
         self.checks: tuple[Any, ...] = (HopLimit(),)
-        if places.for_routing or places.transport:
+        if places.for_routing:
             source = ClassicFiles(
                 self._shelf,
                 places,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..errors import LocalFault, MailError, Refused
 from ..mail.account import Account, Target
-from ..mail.address import Address, ascii_domain, format_mailbox
+from ..mail.address import Address, format_mailbox
 from ..mail.mailbox import INBOX, canonical_name
 from .decision import Decision, Departure, Outcome, Step
 from .lookups import Finding, Lookups
@@ -247,7 +247,7 @@ class Expansion:
         local = mail.local.lower()
         there = await self._lookups.localized(local, mail.domain)
         if there is None:
-            self._elsewhere(mail, place)
+            await self._elsewhere(mail, place)
         elif not mail.exact and there != name:
             await self._walk(there, mail, place, depth + 1)
         elif account := await self._lookups.account(there):
@@ -329,11 +329,12 @@ class Expansion:
         except MailError:
             return INBOX
 
-    def _elsewhere(self, mail: Mail, place: _Place) -> None:
+    async def _elsewhere(self, mail: Mail, place: _Place) -> None:
         recipient = _written(mail.local, mail.domain)
         self._enter(recipient.lower())
+        destination = await self._lookups.destination(recipient, mail.domain)
         self._note(recipient, "elsewhere")
-        self._depart(recipient, ascii_domain(mail.domain), place)
+        self._depart(recipient, destination, place)
 
     def _leave(self, mail: Mail, destination: str, place: _Place) -> None:
         recipient = _written(mail.local, mail.domain)

@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 
 from ..errors import LocalFault
+from ..tables.actions import parse_action
 from ..tables.aliases import Aliases, parse_aliases
 from ..tables.canonical import Canonical, parse_canonical
 from ..tables.domains import Names, parse_names
 from ..tables.forward import MAX_INCLUDE, parse_forward
 from ..tables.lines import Entry
+from ..tables.transport import Transport, parse_transport
 from ..tables.virtual import Virtual, has_pattern, parse_virtual
 from ..watched.homes import Homes
 from ..watched.places import Places
@@ -71,6 +73,9 @@ class ClassicFiles:
         ]
         self._recipients: list[Kept[Canonical]] = [
             *(keep(path, canonical) for path in places.recipient_canonical), *both
+        ]
+        self._transports: list[Kept[Transport]] = [
+            keep(path, parse_transport) for path in places.transport
         ]
         self._includes = Shelf(clock, in_thread, most=MAX_INCLUDES)
         self._homes: Homes | None = None
@@ -162,6 +167,22 @@ class ClassicFiles:
         if any(target.startswith("|") for target in entry.targets):
             raise LocalFault(f"{path}: programs are not allowed in lists")
         return self._rule(entry, path)
+
+    async def way(self, address: str) -> str | None:
+        """Of a transport map.
+
+        :raises Refused: that says ``error:``.
+        """
+        for kept in self._transports:
+            transport = await self._shelf.value(kept)
+            way = transport.find(address)
+            if way is None:
+                continue
+            if way.refusal is not None:
+                origin = f"{transport.path}:{way.line}"
+                raise parse_action(f"REJECT {way.refusal}", origin).refusal()
+            return way.destination or None
+        return None
 
     async def sender(self, address: str) -> str | None:
         """After sender_canonical and canonical."""

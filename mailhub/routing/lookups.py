@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..mail.account import Account
-from ..mail.address import Address
+from ..mail.address import Address, ascii_domain
 from ..powers import IForwards
 from .decision import Misrouted
 from .rewriting import Rewriting
@@ -111,6 +111,17 @@ class Lookups:
             if await source.is_relay_domain(domain):
                 return True
         return False
+
+    async def destination(self, recipient: str, domain: str) -> str:
+        """Where mail for *recipient*, in a domain elsewhere, leaves for.
+
+        :raises mailhub.errors.Refused: it does not leave.
+        """
+        for source in self._sources:
+            way = await source.way(recipient.lower())
+            if way is not None:
+                return way
+        return ascii_domain(domain)
 
     async def find(self, address: str) -> Finding | None:
         """Who takes mail for *address*, whose domain is local."""

@@ -138,7 +138,9 @@ class Router:
 
     async def _elsewhere(self, given: str, address: Address) -> Decision:
         domain = ascii_domain(address.domain)
-        departure = Departure(format_mailbox(address).decode(), domain)
+        recipient = format_mailbox(address).decode()
+        destination = await self.lookups.destination(recipient, address.domain)
+        departure = Departure(recipient, destination)
         outcome, found = Outcome.ELSEWHERE, "no local domain"
         if domain in self._relay_domains or (
             await self.lookups.is_relay_domain(address.domain)

@@ -65,6 +65,13 @@ class Source(Protocol):
         :raises mailhub.errors.LocalFault: it cannot be read, or is not safe to use.
         """
 
+    async def way(self, address: str) -> str | None:
+        """By which way mail for *address*, which is elsewhere, leaves: a destination of
+        :class:`mailhub.mail.queued.Outgoing`; ``None`` for the usual one.
+
+        :raises mailhub.errors.Refused: it does not leave.
+        """
+
     async def sender(self, address: str) -> str | None:
         """What *address* is to be as a sender's, or ``None`` if it stays so."""
 

@@ -13,26 +13,30 @@ from .lines import Notes, Remark, pairs, text_of
 class Way:
     """How mail leaves.
 
-    :ivar kind: ``smtp``, ``lmtp``, ``local``, ``error``, ``discard``, ``hold``; empty
+    :ivar destination: ``smtp:host:25``, ``lmtp:host:24``, ``lmtp:unix:/path``; empty
         for the usual way.
-    :ivar hop: ``host``, ``host:port``, ``[host]:port`` (no look at MX records) or
-        ``unix:/path``; the text of an ``error``; may be empty.
+    :ivar refusal: the text behind ``error:``, where mail is refused instead.
     :ivar line: where it stands.
     """
 
-    kind: str
-    hop: str
+    destination: str
+    refusal: str | None
     line: int
 
 
 #: What others call the ways: Sendmail's mailers, Postfix's services.
 _KINDS = {
-    "": "", "smtp": "smtp", "relay": "smtp", "esmtp": "smtp", "smtp8": "smtp",
-    "dsmtp": "smtp", "lmtp": "lmtp", "local": "local", "virtual": "local",
-    "error": "error", "discard": "discard", "hold": "hold",
+    "smtp": "smtp", "relay": "smtp", "esmtp": "smtp", "smtp8": "smtp",
+    "dsmtp": "smtp", "lmtp": "lmtp",
 }  # fmt: skip
+_PORTS = {"smtp": 25, "lmtp": 24, "submission": 587, "smtps": 465, "submissions": 465}
 _VALUE = re.compile(r"([A-Za-z0-9_-]*):(.*)", re.DOTALL)
-_HOP = re.compile(r"(?:unix:/[!-~]+|\[[^\[\]\s]+\]|[^\s:\[\]]+)(?::[A-Za-z0-9]+)?")
+_SOCKET = re.compile(r"unix:/[!-~]+")
+_HOST = re.compile(r"(\[?)([A-Za-z0-9_.:-]+?)(\]?)(?::([A-Za-z0-9]{1,11}))?")
+
+
+class _NoWay(ValueError):
+    """A right-hand side that is no way; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +79,43 @@ def parse_transport(data: bytes, path: str) -> Transport:
     notes = Notes(path)
     entries: dict[str, Way] = {}
     for number, written, text in pairs(text_of(data, path), notes):
-        found = _VALUE.fullmatch(text)
-        if found is None or (kind := _KINDS.get(found[1].lower())) is None:
-            ways = ", ".join(sorted(filter(None, set(_KINDS.values()))))
-            notes.fault(number, f"expected a way ({ways}) and a colon: {text[:40]!r}")
-            continue
-        hop = found[2].strip()
-        if kind in ("", "smtp", "lmtp") and hop and not _HOP.fullmatch(hop):
-            notes.fault(number, f"expected host, host:port or [host]:port: {hop!r}")
+        try:
+            way = _way(text, number, notes)
+        except _NoWay as error:
+            notes.fault(number, str(error))
             continue
         key = "*" if written == "." else written.lower()
         if key in entries:
             notes.remark(number, f"{written!r} was there before; the first counts")
-        entries.setdefault(key, Way(kind, hop, number))
+        entries.setdefault(key, way)
     return Transport(path, entries, notes.done())
+
+
+def _way(text: str, line: int, notes: Notes) -> Way:
+    found = _VALUE.fullmatch(text)
+    if found is None:
+        raise _NoWay(f"expected a way such as smtp:[host]:25, got {text[:40]!r}")
+    name, hop = found[1].lower(), found[2].strip()
+    if name == "error":
+        return Way("", hop, line)
+    if not name and not hop:
+        return Way("", None, line)
+    kind = _KINDS.get(name or "smtp")
+    if kind is None:
+        raise _NoWay(f"no way {name!r} here; an access table says DISCARD or HOLD")
+    if not hop:
+        return Way("", None, line)
+    if kind == "lmtp" and _SOCKET.fullmatch(hop):
+        return Way(f"lmtp:{hop}", None, line)
+    host = _HOST.fullmatch(hop)
+    if host is None or bool(host[1]) != bool(host[3]) or (
+        ":" in host[2] and not host[1]
+    ):
+        raise _NoWay(f"expected host, [host] or [host]:port, got {hop[:40]!r}")
+    port = _PORTS.get(host[4] or kind, host[4])
+    if not host[1]:
+        notes.remark(line, f"MX records of {host[2]} are not looked up")
+    literal = f"[{host[2]}]" if ":" in host[2] else host[2]
+    if not str(port).isdigit():
+        raise _NoWay(f"no port {port!r}")
+    return Way(f"{kind}:{literal}:{port}", None, line)

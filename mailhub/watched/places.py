@@ -49,5 +49,5 @@ class Places:
         return bool(
             self.aliases or self.virtusertable or self.local_host_names
             or self.relay_domains or self.canonical or self.sender_canonical
-            or self.recipient_canonical or self.forward
+            or self.recipient_canonical or self.transport or self.forward
         )

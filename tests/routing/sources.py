@@ -16,6 +16,7 @@ class FixedSource:
         self.rules = {}
         self.forwards = {}
         self.files = {}
+        self.ways = {}
         self.senders = {}
         self.recipients = {}
 
@@ -41,6 +42,9 @@ class FixedSource:
         if path not in self.files:
             raise LocalFault(f"no {path}")
         return Rule(self.files[path], f"{path}, {len(self.files[path])} lines")
+
+    async def way(self, address):
+        return self.ways.get(address)
 
     async def sender(self, address):
         return self.senders.get(address)

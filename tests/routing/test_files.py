@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from types import SimpleNamespace
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from mailhub.errors import Refused, Status
 from mailhub.mail.address import Address, parse_mailbox
 from mailhub.routing.decision import Outcome
 from mailhub.routing.expansion import Customs
@@ -243,6 +245,41 @@ class DomainTests(FilesCase):
             self.assertIs(outcome, Outcome.RELAY)
         outcome, _ = await self.leads("x@other.example")
         self.assertIs(outcome, Outcome.ELSEWHERE)
+
+
+class TransportTests(FilesCase):
+    """transport(5), mailertable."""
+
+    async def setUp(self):
+        await super().setUp()
+        path = self.write(
+            "transport",
+            "example.com smtp:[mx.example.net]:2525\n"
+            "gone.example error:5.1.2 no such domain\nplain.example :\n",
+        )
+        self.use({"aliases": (self.path("aliases"),), "transport": (path,)})
+
+    async def destinations(self, address):
+        decision = await self.decide(address)
+        return [departure.destination for departure in decision.departures]
+
+    async def test_mail_leaves_by_the_way_of_its_domain(self):
+        for address, destination in (
+            ("x@example.com", "smtp:mx.example.net:2525"),
+            ("x@plain.example", "plain.example"),
+            ("x@other.example", "other.example"),
+            ("staff@example.org", "smtp:mx.example.net:2525"),
+        ):
+            self.assertEqual(await self.destinations(address), [destination], address)
+
+    async def test_a_way_makes_nobody_a_relay(self):
+        await self.check("x@example.com", "x@example.com", outcome=Outcome.ELSEWHERE)
+
+    async def test_refusals(self):
+        asked = self.decide("x@gone.example")
+        refusal = await self.assertFailure(Deferred.fromCoroutine(asked), Refused)
+        self.assertEqual(refusal.text, "no such domain")
+        self.assertIs(refusal.status, Status.BAD_DESTINATION)
 
 
 class CanonicalTests(FilesCase):

@@ -6,6 +6,7 @@ from ipaddress import ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhub.mail.routes import parse_route
 from mailhub.tables.canonical import parse_canonical
 from mailhub.tables.domains import parse_names
 from mailhub.tables.lines import MalformedTable
@@ -168,17 +169,35 @@ class TransportTests(SynchronousTestCase):
         )
 
     def test_the_closest_key_counts(self):
-        for address, kind, hop, line in (
-            ("x@example.com", "smtp", "[mx.example.net]:2525", 1),
-            ("x@a.b.example.com", "smtp", "gateway.example.net", 2),
-            ("jo@example.com", "lmtp", "unix:/run/lmtp", 3),
-            ("jo+tag@example.com", "lmtp", "unix:/run/lmtp", 3),
-            ("x@gone.example", "error", "5.1.2 no such host", 4),
-            ("x@mine.example", "", "", 5),
-            ("x@other.example", "smtp", "smart.example.net:587", 6),
+        for address, destination, refusal, line in (
+            ("x@example.com", "smtp:mx.example.net:2525", None, 1),
+            ("x@a.b.example.com", "smtp:gateway.example.net:25", None, 2),
+            ("jo@example.com", "lmtp:unix:/run/lmtp", None, 3),
+            ("jo+tag@example.com", "lmtp:unix:/run/lmtp", None, 3),
+            ("x@gone.example", "", "5.1.2 no such host", 4),
+            ("x@mine.example", "", None, 5),
+            ("x@other.example", "smtp:smart.example.net:587", None, 6),
         ):
             way = self.transport.find(address)
-            self.assertEqual(way, Way(kind, hop, line), address)
+            self.assertEqual(way, Way(destination, refusal, line), address)
+
+    def test_spellings(self):
+        for text, destination in (
+            (b"smtp:[2001:db8::1]:26", "smtp:[2001:db8::1]:26"),
+            (b"smtp:[192.0.2.1]", "smtp:192.0.2.1:25"),
+            (b"esmtp:[a.b]:submission", "smtp:a.b:587"),
+            (b"lmtp:[a.b]", "lmtp:a.b:24"),
+            (b"smtp:", ""),
+            (b":[a.b]", "smtp:a.b:25"),
+        ):
+            way = parse_transport(b"x.y " + text, "/f").find("u@x.y")
+            self.assertEqual(way.destination, destination, text)
+            if destination:
+                parse_route(destination)
+
+    def test_a_host_whose_mx_records_would_count_is_remarked_upon(self):
+        [remark] = parse_transport(b"x.y smtp:a.b\nx.z smtp:[a.b]", "/f").remarks
+        self.assertEqual(str(remark), "/f:1: MX records of a.b are not looked up")
 
     def test_without_a_star_all_others_go_the_usual_way(self):
         transport = parse_transport(b"a.b smtp:c.d", "/f")
@@ -186,7 +205,9 @@ class TransportTests(SynchronousTestCase):
 
     def test_faults_name_their_lines(self):
         for line in (
-            b"a.b", b"a.b host", b"a.b uucp:x", b"a.b smtp:x y", b"a.b smtp:[x"
+            b"a.b", b"a.b host", b"a.b uucp:x", b"a.b smtp:x y", b"a.b smtp:[x",
+            b"a.b smtp:x]", b"a.b smtp:[x]:http", b"a.b discard:", b"a.b smtp:1::2",
+            b"a.b lmtp:unix:private/lmtp",
         ):  # fmt: skip
             error = self.assertRaises(MalformedTable, parse_transport, line, "/f")
             self.assertTrue(str(error).startswith("/f:1: "), error)
