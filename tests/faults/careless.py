@@ -144,10 +144,18 @@ def without_moderation() -> None:
     Complaints.is_due = lambda self: True  # type: ignore[method-assign]
 
 
+def without_patience() -> None:
+    """A name that nobody can tell is taken for one that does not exist."""
+    from mailhub.errors import DNSFault
+
+    DNSFault.permanent = True
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "capacity": without_capacity,
     "isolation": without_isolation,
     "line-limits": without_line_limits,
+    "patience": without_patience,
     "moderation": without_moderation,
     "new-descriptor": without_new_descriptor,
     "streams": without_streams,

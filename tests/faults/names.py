@@ -38,6 +38,8 @@ class Mode(Enum):
     TRUNCATED = "truncated, and no TCP"
     DAMAGED = "damaged answers"
     SLOW = "five seconds late"
+    #: Each name as its first label says: ``silent-1.example``.
+    BY_NAME = "all of these"
 
 
 _CODES = {Mode.SERVFAIL: Code.SERVFAIL, Mode.REFUSED: Code.REFUSED}
@@ -88,8 +90,17 @@ class FaultyNames:
                 self._serve_stream()
             self._send_late()
 
+    def _mode_for(self, query: bytes) -> Mode:
+        if self.mode is not Mode.BY_NAME:
+            return self.mode
+        for label in name_asked(query).split("."):
+            word = label.partition("-")[0].upper()
+            if word in Mode.__members__:
+                return Mode[word]
+        return Mode.WELL
+
     def _answer(self, query: bytes, peer: tuple[str, int]) -> None:
-        mode = self.mode
+        mode = self._mode_for(query)
         if mode is Mode.SILENT:
             return
         if mode in _CODES:
@@ -115,10 +126,10 @@ class FaultyNames:
         stream, _ = self._streams.accept()
         self.queries += 1
         with stream:
-            if self.mode is not Mode.WELL:
-                return
             stream.settimeout(5)
             octets = stream.recv(4096)
+            if self._mode_for(octets[2:]) is not Mode.WELL:
+                return
             answer = answer_of(octets[2:])
             stream.sendall(struct.pack("!H", len(answer)) + answer)
 

@@ -93,6 +93,12 @@ class FaultTests(TestCase):
     async def test_a_server_without_a_reserve_of_descriptors_is_found_out(self):
         await self.perform("storm", control=True)
 
+    async def test_mail_waits_while_nobody_knows_names(self):
+        await self.perform("nameless")
+
+    async def test_a_server_that_takes_no_answer_for_a_no_is_found_out(self):
+        await self.perform("nameless", control=True)
+
     async def test_strangers_cost_little_memory(self):
         await self.perform("strangers")
 

@@ -1,0 +1,71 @@
+"""A mail server that takes everything and keeps it in memory."""
+
+from __future__ import annotations
+
+import socketserver
+from threading import Lock, Thread
+
+from .subject import HOST
+
+
+class Sink:
+    """Listens on a free port.
+
+    :ivar messages: all that came, without what transparency adds.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self._lock = Lock()
+        sink = self
+
+        class Session(_Session):
+            def keep(self, message: bytes) -> None:
+                with sink._lock:
+                    sink.messages.append(message)
+
+        self._server = _Server((HOST, 0), Session)
+        self.port: int = self._server.server_address[1]
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 100
+
+
+class _Session(socketserver.StreamRequestHandler):
+    def keep(self, message: bytes) -> None:
+        """A message has come."""
+        raise NotImplementedError
+
+    def handle(self) -> None:
+        self._say(b"220 sink ESMTP")
+        while line := self.rfile.readline(4096):
+            verb = line[:4].upper()
+            if verb == b"DATA":
+                self._say(b"354 go on")
+                self.keep(self._data())
+                self._say(b"250 2.0.0 taken")
+            elif verb == b"QUIT":
+                self._say(b"221 2.0.0 bye")
+                return
+            elif verb == b"EHLO":
+                self._say(b"250-sink\r\n250-8BITMIME\r\n250 PIPELINING")
+            else:
+                self._say(b"250 2.0.0 ok")
+
+    def _data(self) -> bytes:
+        lines = []
+        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+            lines.append(line.removeprefix(b"."))
+        return b"".join(lines)
+
+    def _say(self, line: bytes) -> None:
+        self.wfile.write(line + b"\r\n")
