@@ -425,6 +425,10 @@ class SMTPClient(Connection):
                 continue
             if move is Move.DONE:
                 break
+            if self.has_input:
+                # Taken for the answer to what we say next, it would promise what
+                # nobody has promised.
+                raise MalformedReply("a reply to what was not said yet")
             if move is Move.WRITE:
                 self.send(transaction.outgoing)
                 job.is_written = transaction.step is Step.END

@@ -45,7 +45,10 @@ NO_PATHS = (
 )  # fmt: skip
 
 
-def mail(parameters=MailParameters(), able=ALL, sender="al@x.example", **more):
+PLAIN = MailParameters()
+
+
+def mail(parameters=PLAIN, able=ALL, sender="al@x.example", **more):
     shape = more.pop("shape", SHAPE)
     return mail_command(sender, parameters, shape, able, now=NOW, **more).decode()
 
