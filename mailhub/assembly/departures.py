@@ -15,6 +15,8 @@ from ..mail.queue_list import Selection
 from ..mail.queued import WAY_SEPARATOR, Lease, Letter, Result
 from ..outbound.building import way_out
 from ..outbound.functions import ByFunction, Function
+from ..outbound.http import ByHTTP
+from ..outbound.programs import ByProgram
 from ..outbound.ways import WayOut
 from ..queue.scheduler import Scheduler
 from ..routing.dispatching import Dispatching
@@ -100,17 +102,20 @@ class Departures:
     def _made(self, config: Config) -> tuple[Dispatching, WayOut]:
         name, router = server_name(config), self._router(config)
         dispatching = Dispatching(router, name, limits=config.queue)
-        local = LOCAL_WAY.removesuffix(WAY_SEPARATOR)
+        others: dict[str, Any] = {
+            LOCAL_WAY.removesuffix(WAY_SEPARATOR): LocalWay(self._store, router),
+            "function": ByFunction(self.functions),
+            "http": ByHTTP(self._reactor),
+        }
+        if config.routing.programs:
+            others["program"] = ByProgram(self._reactor)
         way = way_out(
             config.outbound,
             self._reactor,
             self.resolver,
             name,
             policies=tls_policies_of(config, self._reactor, self.resolver),
-            others={
-                local: LocalWay(self._store, router),
-                "function": ByFunction(self.functions),
-            },
+            others=others,
         )
         return dispatching, way
 
