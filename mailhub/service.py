@@ -45,6 +45,7 @@ from .observing.answers import Answer
 from .observing.answers import answers_of as observing_answers
 from .observing.lag import ReactorLag
 from .pop3.server import POP3Factory
+from .queue.scheduler import Scheduler
 from .routing.planning import InTurn
 from .routing.router import Router
 from .smtp.server import LMTPFactory, SMTPFactory
@@ -186,6 +187,11 @@ class MailService(MultiService):
     def endpoints(self) -> list[tuple[str, Endpoint]]:
         """Everything that is bound, with the ports that the system has chosen."""
         return [(bound.service, bound.endpoint) for bound in self._bound]
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """What sends mail from the queue, if this process does."""
+        return None if self._departures is None else self._departures.scheduler
 
     @property
     def lag(self) -> Histogram:

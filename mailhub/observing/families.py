@@ -179,6 +179,50 @@ _STORE = (
     ),
 )
 
+_QUEUE = (
+    _gauge(
+        "mailhub_queue_recipients",
+        "Recipients that mail waits for, by the age of their message; seen once a"
+        " minute.",
+        "age",
+    ),
+    _gauge(
+        "mailhub_queue_backlogs",
+        "Destinations for which something is due and not under way; seen once a"
+        " minute.",
+    ),
+    _gauge(
+        "mailhub_queue_oldest_due_seconds",
+        "How long the first of that has been due.",
+        merge=Merge.MOST,
+    ),
+    _counter(
+        "mailhub_queue_attempts_total",
+        "Recipients for whom an attempt has ended, by how it did.",
+        "outcome",
+    ),
+    _counter(
+        "mailhub_queue_notices_total",
+        "Notifications that were written, by what they tell.",
+        "action",
+    ),
+    _gauge("mailhub_queue_sends", "Messages that are being sent."),
+    _gauge("mailhub_queue_prepared", "Messages that wait in memory to be sent."),
+    _gauge(
+        "mailhub_queue_silent_destinations",
+        "Destinations that could not be reached when they were tried last.",
+    ),
+    _counter(
+        "mailhub_queue_held_total",
+        "Recipients that wait for a person, as their message has made the server"
+        " fail.",
+    ),
+    _counter(
+        "mailhub_queue_lost_leases_total",
+        "Attempts whose end came too late, after another process had taken over.",
+    ),
+)
+
 _SERVER = (
     _gauge(
         "mailhub_build_info",
@@ -223,5 +267,5 @@ _PROCESS = (
 #: All of them, in the order in which they are shown.
 FAMILIES = {
     family.name: family
-    for family in (*_CONNECTIONS, *_WORK, *_STORE, *_SERVER, *_PROCESS)
+    for family in (*_CONNECTIONS, *_WORK, *_STORE, *_QUEUE, *_SERVER, *_PROCESS)
 }

@@ -17,8 +17,12 @@ import twisted
 
 from ..counting import Histogram
 from ..interfaces import IMeasuredStore
+from ..mail.dsn import Action
+from ..mail.queued import Outcome
 from ..net.factory import ConnectionFactory
 from ..net.tally import Tally
+from ..queue.figures import AGE_NAMES
+from ..queue.scheduler import Scheduler
 from . import process
 from .families import FAMILIES
 
@@ -48,6 +52,10 @@ class Measured(Protocol):
         """By service."""
 
     @property
+    def scheduler(self) -> Scheduler | None:
+        """What sends mail from the queue, if that is done here."""
+
+    @property
     def lag(self) -> Histogram:
         """How late timers fired."""
 
@@ -71,6 +79,8 @@ def collect(mail: Measured) -> Samples:
         _of_connections(samples, service, factory)
     _of_commands(samples, mail.factories)
     _of_store(samples, mail)
+    if mail.scheduler is not None:
+        _of_queue(samples, mail.scheduler)
     put(samples, "mailhub_build_info", 1, *build())
     if mail.certificate_ends is not None:
         put(
@@ -174,6 +184,25 @@ def _of_store(samples: Samples, mail: Measured) -> None:
         put(samples, "mailhub_data_free_bytes", volume.f_bavail * volume.f_frsize)
         put(samples, "mailhub_data_size_bytes", volume.f_blocks * volume.f_frsize)
         put(samples, "mailhub_data_free_files", volume.f_favail)
+
+
+def _of_queue(samples: Samples, scheduler: Scheduler) -> None:
+    figures, lanes, attempts = scheduler.figures, scheduler.lanes, scheduler.attempts
+    for age, count in zip(AGE_NAMES, figures.waiting, strict=True):
+        put(samples, "mailhub_queue_recipients", count, age)
+    put(samples, "mailhub_queue_backlogs", figures.backlogs)
+    put(samples, "mailhub_queue_oldest_due_seconds", figures.oldest)
+    for outcome in Outcome:
+        count = attempts.counts[outcome]
+        put(samples, "mailhub_queue_attempts_total", count, outcome.value)
+    for action in Action:
+        count = scheduler.notices.written[action]
+        put(samples, "mailhub_queue_notices_total", count, action.value)
+    put(samples, "mailhub_queue_sends", lanes.active)
+    put(samples, "mailhub_queue_prepared", lanes.fast + lanes.slow)
+    put(samples, "mailhub_queue_silent_destinations", lanes.silent)
+    put(samples, "mailhub_queue_held_total", attempts.held)
+    put(samples, "mailhub_queue_lost_leases_total", attempts.lost)
 
 
 def build() -> tuple[str, str, str, str, str]:
