@@ -66,6 +66,11 @@ PROGRAMS = (
         "power", "power", ("--states", "2800"), ("--states", "60", "--seconds", "0.5"),
         ("--states", "100", "--seconds", "0.5", "--without", "disk"),
     ),
+    Program(
+        "power: queue", "queue_power", ("--states", "2800"),
+        ("--states", "60", "--messages", "30"),
+        ("--states", "100", "--without", "commit-flush"),
+    ),
     _own("full", "try-again"),
     _own("full", "try-again", "--files", name="full: files"),
     _own("errors", "new-descriptor"),
