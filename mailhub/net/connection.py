@@ -70,6 +70,7 @@ class Connection(Protocol):
     user = b""
     since = 0.0  #: When it was made, by the factory's clock.
 
+    _now: Callable[[], float]
     _conversation: Coroutine[Any, Any, None] | None = None
     _waiting: object = None
     _running = False
@@ -251,6 +252,7 @@ class Connection(Protocol):
         self._logouts: list[Callable[[], object]] = []
         self._write = writer_for(self.transport)
         self.peer = self.factory.describe_peer(self.transport)
+        self._now = self.factory.clock.seconds
         if self.peer.port and hasattr(self.transport, "setTcpNoDelay"):
             # Output is gathered here already.  Left to itself, TCP holds a small
             # piece until the last one is acknowledged: 40 ms, to a client that
@@ -354,9 +356,6 @@ class Connection(Protocol):
 
     # The conversation's machinery.
 
-    def _now(self) -> float:
-        return self.factory.clock.seconds()
-
     def _begin(self) -> None:
         self._patience = self.factory.limits.login_idle
         self._conversation = self.serve()
@@ -417,12 +416,12 @@ class Connection(Protocol):
         """When the wait that begins now is over."""
         limits = self.factory.limits
         now = self._now()
-        if self.has_input:
+        if self._input:
             # Part of a line is here.  More parts do not buy more time.
             self.deadline = min(self.deadline, now + limits.record)
             return
         self._input.clear()
-        handshake = self._is_handshaking
+        handshake = self.is_secure and self.peer.tls is None
         self.deadline = now + (limits.handshake if handshake else self._patience)
 
     @property

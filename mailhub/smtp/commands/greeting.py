@@ -29,13 +29,11 @@ async def helo(dialogue: Dialogue, argument: bytes) -> Reply:
 async def ehlo(dialogue: Dialogue, argument: bytes) -> Reply:
     """``EHLO domain`` or, in LMTP, ``LHLO domain``: lists the extensions."""
     _greet(dialogue, argument, extended=True)
-    keywords = tuple(
-        keyword
-        for command in dialogue.commands.values()
-        if command.keywords is not None
-        for keyword in command.keywords(dialogue)
-    )
-    return replies.hello(dialogue.service.host_name, keywords)
+    keywords: list[str] = []
+    for command in dialogue.commands.values():
+        if command.keywords is not None:
+            keywords += command.keywords(dialogue)
+    return replies.hello(dialogue.service.host_name, tuple(keywords))
 
 
 def ehlo_keywords(dialogue: Dialogue) -> tuple[str, ...]:

@@ -60,6 +60,8 @@ def mail_keywords(dialogue: Dialogue) -> tuple[str, ...]:
     limits = dialogue.session.limits
     keywords = [f"SIZE {limits.message_size}", "8BITMIME", "SMTPUTF8"]
     offered = _offered(dialogue)
+    if not offered:
+        return tuple(keywords)
     keywords += [word for extension, word in _WORDS if extension in offered]
     if Extension.FUTURE_RELEASE in offered:
         longest = limits.longest_hold
