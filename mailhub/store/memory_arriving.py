@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..mail.account import Delivery
 from ..mail.mailbox import INBOX
-from ..mail.queued import Lease
+from ..mail.queued import Lease, Sending
 from .memory_state import AccountState, Body, MailboxState
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class Arriving:
         delivery = self.delivery
         return len(delivery.target_prefix) + len(delivery.prefix) + len(self.data)
 
+    def _prefix(self, sending: Sending) -> bytes:
+        return self.delivery.prefix if sending.prefix is None else sending.prefix
+
     def make(self) -> list[Lease]:
         """Make it; it has been checked."""
         delivery = self.delivery
@@ -65,5 +68,5 @@ class Arriving:
             lease
             for sending in delivery.sendings
             if sending.recipients
-            for lease in self.queue.put(sending, delivery.prefix + self.data)
+            for lease in self.queue.put(sending, self._prefix(sending) + self.data)
         ]

@@ -128,6 +128,17 @@ class QueuedContract(QueueFixture):
             await self.queue.settle(lent, gone(lent))
         self.assertEqual(len(await self.contents()), 1)
 
+    async def test_messages_of_one_delivery_may_have_lines_of_their_own(self):
+        own = (b"Delivered-To: a@example.org\r\nX: y\r\n", b"", None)
+        sendings = tuple(replace(sending("A"), prefix=each) for each in own)
+        content = BytesContent(message())
+        await self.store.deliver(Delivery(content, b"X: y\r\n", (), SENT_AT, sendings))
+        for lent, prefix in zip(await self.lease(), own, strict=True):
+            content = await self.queue.open(lent.message.message_id)
+            expected = (b"X: y\r\n" if prefix is None else prefix) + message()
+            self.assertEqual(await octets_of(content), expected)
+            self.assertEqual(len(expected), lent.message.size)
+
     async def test_a_target_that_is_full_keeps_all_of_it_out_of_the_queue(self):
         bob = await self.store.directory.add_account(BOB, "", quota=10)
         targets = (Target(bob.account_id),)

@@ -62,11 +62,16 @@ class Delivering:
 
     def puttings(self, blob_ids: Sequence[int]) -> list[Putting]:
         """What goes into the queue, with the content of each."""
-        size = len(self.prefix) + self.body.content_size
+        size = self.body.content_size
         return [
-            Putting(sending, blob_id, self.prefix, size)
+            Putting(sending, blob_id, prefix, len(prefix) + size)
             for sending, blob_id in zip(self.sendings, blob_ids, strict=True)
+            for prefix in (_prefix_of(sending, self.prefix),)
         ]
+
+
+def _prefix_of(sending: Sending, usual: bytes) -> bytes:
+    return usual if sending.prefix is None else sending.prefix
 
 
 async def prepare(intake: Intake, delivery: Delivery) -> Delivering:
