@@ -38,6 +38,7 @@ from .net.certificates import Identity
 from .net.descriptors import Capacity
 from .net.factory import ConnectionFactory
 from .net.listen import Entrance
+from .net.resolver import Resolver
 from .net.roll import Roll
 from .net.server_tls import CertificateStore
 from .net.shared_counts import SharedCounts
@@ -192,6 +193,11 @@ class MailService(MultiService):
     def scheduler(self) -> Scheduler | None:
         """What sends mail from the queue, if this process does."""
         return None if self._departures is None else self._departures.scheduler
+
+    @property
+    def resolver(self) -> Resolver | None:
+        """Who is asked for names, if this process asks."""
+        return None if self._departures is None else self._departures.resolver
 
     @property
     def lag(self) -> Histogram:

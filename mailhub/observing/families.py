@@ -223,6 +223,19 @@ _QUEUE = (
     ),
 )
 
+_DNS = (
+    _counter(
+        "mailhub_dns_answers_total",
+        "Questions for names, by where the answer came from: the cache, a resolver, or"
+        " nowhere (a fault).",
+        "source",
+    ),
+    _histogram(
+        "mailhub_dns_duration_seconds",
+        "Time that resolvers took to answer, faults included.",
+    ),
+)
+
 _SERVER = (
     _gauge(
         "mailhub_build_info",
@@ -267,5 +280,5 @@ _PROCESS = (
 #: All of them, in the order in which they are shown.
 FAMILIES = {
     family.name: family
-    for family in (*_CONNECTIONS, *_WORK, *_STORE, *_QUEUE, *_SERVER, *_PROCESS)
+    for family in (*_CONNECTIONS, *_WORK, *_STORE, *_QUEUE, *_DNS, *_SERVER, *_PROCESS)
 }

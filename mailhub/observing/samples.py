@@ -20,6 +20,7 @@ from ..interfaces import IMeasuredStore
 from ..mail.dsn import Action
 from ..mail.queued import Outcome
 from ..net.factory import ConnectionFactory
+from ..net.resolver import DNSCounts, Resolver
 from ..net.tally import Tally
 from ..queue.figures import AGE_NAMES
 from ..queue.scheduler import Scheduler
@@ -56,6 +57,10 @@ class Measured(Protocol):
         """What sends mail from the queue, if that is done here."""
 
     @property
+    def resolver(self) -> Resolver | None:
+        """Who is asked for names, if that is done here."""
+
+    @property
     def lag(self) -> Histogram:
         """How late timers fired."""
 
@@ -81,6 +86,8 @@ def collect(mail: Measured) -> Samples:
     _of_store(samples, mail)
     if mail.scheduler is not None:
         _of_queue(samples, mail.scheduler)
+    if mail.resolver is not None:
+        _of_dns(samples, mail.resolver.counts)
     put(samples, "mailhub_build_info", 1, *build())
     if mail.certificate_ends is not None:
         put(
@@ -203,6 +210,16 @@ def _of_queue(samples: Samples, scheduler: Scheduler) -> None:
     put(samples, "mailhub_queue_silent_destinations", lanes.silent)
     put(samples, "mailhub_queue_held_total", attempts.held)
     put(samples, "mailhub_queue_lost_leases_total", attempts.lost)
+
+
+def _of_dns(samples: Samples, counts: DNSCounts) -> None:
+    for source, value in (
+        ("cache", counts.hits),
+        ("resolver", counts.questions - counts.faults),
+        ("nowhere", counts.faults),
+    ):
+        put(samples, "mailhub_dns_answers_total", value, source)
+    put_histogram(samples, "mailhub_dns_duration_seconds", counts.seconds)
 
 
 def build() -> tuple[str, str, str, str, str]:

@@ -39,6 +39,7 @@ class CollectTests(Servers):
         self.assertEqual(figures["mailhub_queue_sends"], {(): 0})
         self.assertEqual(figures["mailhub_queue_attempts_total"]["relayed",], 0)
         self.assertEqual(figures["mailhub_queue_recipients"]["older",], 0)
+        self.assertEqual(figures["mailhub_dns_answers_total"]["nowhere",], 0)
         expiry = figures["mailhub_tls_certificate_expiry_timestamp_seconds"][()]
         self.assertEqual(expiry, server.certificate_ends.timestamp())
         self.assertGreater(figures["process_resident_memory_bytes"]["0",], 1 << 20)
