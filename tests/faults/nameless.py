@@ -33,8 +33,8 @@ from .subject import HOST, PASSWORD, USERS
 BROKEN = (
     Mode.SERVFAIL, Mode.REFUSED, Mode.SILENT, Mode.TRUNCATED, Mode.DAMAGED, Mode.SLOW,
 )  # fmt: skip
-#: Seconds between attempts: the shortest that may be set.
-RETRY = 10
+#: Seconds between attempts, the first ones and at most: the shortest that may be set.
+RETRY, LONGEST = 10, 60
 #: Seconds on top of it: faults are remembered for five, and lookups need some.
 GRACE = 8.0
 #: Seconds without DNS, messages for each kind of fault, and seconds that the server
@@ -46,7 +46,7 @@ _BUCKET = re.compile(r'mailhub_reactor_lag_seconds_bucket\{(.*?)\} ([0-9.e+]+)')
 _SETTINGS = """
 [queue]
 first_retry = {retry}
-longest_retry = 60
+longest_retry = {longest}
 
 [outbound]
 port = {sink}
@@ -75,7 +75,7 @@ class Relay(Server):
         text = self._configuration.read_text()
         text = text.replace('[dns]\nservers = ["127.0.0.1:9"]\n', "")
         text += _SETTINGS.format(
-            retry=RETRY, sink=sink.port, dns=names.port, total=total
+            retry=RETRY, longest=LONGEST, sink=sink.port, dns=names.port, total=total
         )
         self._configuration.write_text(text)
 
@@ -113,7 +113,8 @@ def run(
         results.expect(f"looks in time: {punctual:.4f}", punctual > 0.99)
         early_bounces = len(read_everything(server.ports))
         names.mode = Mode.WELL
-        back = _wait(ledger, sink, 0 if early_bounces else RETRY + GRACE)
+        interval = RETRY if options.short else LONGEST
+        back = _wait(ledger, sink, 0 if early_bounces else interval + GRACE)
         tell(f"arrived while down: {len(ledger.sent) - len(early.lost)}")
         verdict = judge(ledger, sink.messages)
         results.expect(f"{verdict}, {back:.1f} s after the return", verdict.is_clean)
