@@ -81,6 +81,7 @@ class Departures:
         """Let attempts end, and close all connections."""
         await self.scheduler.stop(GRACE)
         await self.way.stop()
+        self.resolver.stop()
 
     def prepare(self, config: Config) -> Callable[[], None]:
         """Get ready for another configuration.  -> what has to be called to use it"""
