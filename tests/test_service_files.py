@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import smtplib
 from dataclasses import replace
+from threading import get_ident
 
+from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
+from mailhub.assembly.tables import threads_of
 from mailhub.config.faults import ConfigError
 from mailhub.watched.places import AccessPlace, Places
 
@@ -90,3 +93,9 @@ class FilesTests(Servers):
         self.server.prepare(self.changed(aliases=(other,)))()
         self.assertEqual(await self.rcpt("other@example.org"), 250)
         self.assertEqual(await self.rcpt("root@example.org"), 550)
+
+    async def test_files_are_read_beside_the_reactor(self) -> None:
+        seen = []
+        in_thread = threads_of(reactor)
+        self.assertEqual(await in_thread(lambda: seen.append(get_ident()) or 7), 7)
+        self.assertNotEqual(seen, [get_ident()])

@@ -14,7 +14,8 @@ MAX_TABLE = 64 << 20
 #: Faults told of one file; one of another kind has one in every line.
 MOST_FAULTS = 20
 
-_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029]")
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f\u2028\u2029]")
+_NO_CONTROLS = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n"})
 _WORD = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^\s"])+)(?:\s+(.*))?', re.DOTALL)
 
 
@@ -103,10 +104,13 @@ def text_of(data: bytes, path: str, most: int = MAX_TABLE) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise MalformedTable((Remark(path, line, "expected UTF-8"),)) from None
-    if found := _CONTROL.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        fault = Remark(path, line, f"the character {found[0]!r}")
-        raise MalformedTable((fault,))
+    # The pattern would keep all other threads waiting on a large file.
+    if data.translate(None, _NO_CONTROLS) or b"\xe2\x80" in data:
+        found = _CONTROL.search(text)
+        if found is not None:
+            line = text.count("\n", 0, found.start()) + 1
+            fault = Remark(path, line, f"the character {found[0]!r}")
+            raise MalformedTable((fault,))
     return text
 
 

@@ -18,6 +18,8 @@ _PIECE = re.compile(
       | (?P<plain>(?:[^",()<>\\]|\\.)+)""",
     re.VERBOSE,
 )
+#: One address, as most entries of large files have.
+_PLAIN = re.compile(r"[A-Za-z0-9._+=@-]+")
 _ESCAPE = re.compile(r"\\(.)")
 _ADDRESS_IN_QUOTES = re.compile(r"[^\s\"(),:;<>@\\]+(?:@[^\s\"(),:;<>@\\]+)?")
 #: What may have spaces in it without quotes: ``error:nouser No such user``.
@@ -33,6 +35,8 @@ def split_targets(text: str, line: int, notes: Notes) -> tuple[str, ...]:
 
     What is wrong with them as a list is noted; what each means is not asked here.
     """
+    if _PLAIN.fullmatch(text):
+        return (text,)
     try:
         targets = tuple(_targets(text))
     except _Odd as odd:

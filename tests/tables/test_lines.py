@@ -83,6 +83,13 @@ class TextTests(SynchronousTestCase):
             error = self.assertRaises(MalformedTable, text_of, data, "/f")
             self.assertEqual(str(error), told)
 
+    def test_separators_of_lines_that_are_no_lines_are_faults(self):
+        for character in ("\r", "\x0b", "\x0c", "\u2028", "\u2029"):
+            text = f"a b\nc{character}d e\n"
+            error = self.assertRaises(MalformedTable, text_of, text.encode(), "/f")
+            self.assertTrue(str(error).startswith("/f:2: "), error)
+        self.assertEqual(text_of("\u2027 \u202f".encode(), "/f"), "\u2027 \u202f")
+
     def test_a_mark_of_byte_order_and_line_ends_of_dos_are_taken(self):
         self.assertEqual(text_of(b"\xef\xbb\xbfa\r\nb\r\n", "/f"), "a\nb\n")
 
