@@ -42,7 +42,7 @@ QUEUE = {
         Count(10, 100_000), "Messages that wait in memory for their turn."
     ),
     "lease": Setting(
-        seconds(_MINUTE, _DAY),
+        seconds(3 * _MINUTE, _DAY),
         "After which another process may send what one that has died was about to"
         " send, in seconds.",
     ),

@@ -41,7 +41,7 @@ class QueueLimits:
     first_sends: int = 5
     rate_per_destination: int = 0
     waiting: int = 1000
-    lease: float = 10 * _MINUTE
+    lease: float = 3 * _MINUTE
     returned_size: int = 50_000
     double_bounces: str = ""
 

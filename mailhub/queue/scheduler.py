@@ -28,6 +28,8 @@ from .supply import Supply
 POLL = 60.0
 #: Seconds at least between them, while there is something to do anyway.
 BREATH = 0.02
+#: A lease that has less than this part of its time left is renewed.
+FRESH = 0.75
 #: Seconds for attempts to end when the server stops, and then for them to be cut off.
 GRACE, CUT_OFF = 25.0, 5.0
 #: Attempts whose end is not durable yet, before no more are begun at once.
@@ -284,7 +286,7 @@ class Scheduler:
         """Keep what is under way: a long transfer, or a long queue in memory."""
         now = self.time.now()
         for errand in list(self.attempts.errands):
-            if errand.lease.until - now > self.limits.lease / 2:
+            if errand.lease.until - now > self.limits.lease * FRESH:
                 continue
             lease = await self._queue.renew(errand.lease, now + self.limits.lease)
             if lease is None:
