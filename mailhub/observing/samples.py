@@ -194,13 +194,13 @@ def _of_store(samples: Samples, mail: Measured) -> None:
 
 
 def _of_queue(samples: Samples, scheduler: Scheduler) -> None:
-    figures, lanes, attempts = scheduler.figures, scheduler.lanes, scheduler.attempts
+    figures, lanes, endings = scheduler.figures, scheduler.lanes, scheduler.endings
     for age, count in zip(AGE_NAMES, figures.waiting, strict=True):
         put(samples, "mailhub_queue_recipients", count, age)
     put(samples, "mailhub_queue_backlogs", figures.backlogs)
     put(samples, "mailhub_queue_oldest_due_seconds", figures.oldest)
     for outcome in Outcome:
-        count = attempts.counts[outcome]
+        count = endings.counts[outcome]
         put(samples, "mailhub_queue_attempts_total", count, outcome.value)
     for action in Action:
         count = scheduler.notices.written[action]
@@ -208,8 +208,8 @@ def _of_queue(samples: Samples, scheduler: Scheduler) -> None:
     put(samples, "mailhub_queue_sends", lanes.active)
     put(samples, "mailhub_queue_prepared", lanes.fast + lanes.slow)
     put(samples, "mailhub_queue_silent_destinations", lanes.silent)
-    put(samples, "mailhub_queue_held_total", attempts.held)
-    put(samples, "mailhub_queue_lost_leases_total", attempts.lost)
+    put(samples, "mailhub_queue_held_total", endings.held)
+    put(samples, "mailhub_queue_lost_leases_total", endings.lost)
 
 
 def _of_dns(samples: Samples, counts: DNSCounts) -> None:

@@ -17,7 +17,8 @@ from ..mail.account import Delivery
 from ..mail.queue_limits import QueueLimits
 from ..mail.queue_list import ALL, Alteration, Selection
 from ..mail.queued import Lease, Letter
-from .attempts import STORE_PAUSE, Attempts
+from .attempts import Attempts
+from .endings import STORE_PAUSE, Endings
 from .figures import Figures, look
 from .lanes import Errand, Lane, Lanes
 from .notices import Notices
@@ -77,9 +78,11 @@ class Scheduler:
         self.time = QueueTime(now, steady)
         self.lanes = Lanes(limits)
         self.notices = Notices(host_name, limits, dispatch, now)
-        self.attempts = Attempts(
-            queue, way_out, clock, self.lanes, self.notices, self.time, random,
-            self._attempt_ended,
+        self.endings = Endings(
+            queue, clock, self.lanes, self.notices, self.time, random
+        )
+        self._attempts = Attempts(
+            queue, way_out, self.lanes, self.endings, self.time, self._attempt_ended
         )
         self.figures = Figures()
         self._supply = Supply(queue, self.lanes, self.time, self.keeper, self._arrived)
@@ -101,9 +104,9 @@ class Scheduler:
         """Whether more leases would be welcome to :meth:`take`."""
         return (
             self._is_running
-            and not self.attempts.stuck
+            and not self.endings.stuck
             and self.lanes.fast < self.limits.waiting // 2
-            and self.attempts.settling < MAX_SETTLING
+            and self.endings.settling < MAX_SETTLING
         )
 
     def kept_until(self) -> float:
@@ -126,7 +129,7 @@ class Scheduler:
     def start(self) -> None:
         """Begin."""
         self._is_running = True
-        self.attempts.is_stopping = False
+        self.endings.is_stopping = False
         self._unwatch = self._queue.watch(self._something_is_due)
         self._tick = self._clock.callLater(POLL, self._look_around)
         self._more = True
@@ -138,7 +141,7 @@ class Scheduler:
         :param grace: seconds for attempts to end by themselves.
         """
         self._is_running = False
-        self.attempts.is_stopping = True
+        self.endings.is_stopping = True
         self._unwatch()
         for timer in (self._timer, self._tick):
             if timer is not None and timer.active():
@@ -146,9 +149,9 @@ class Scheduler:
         self._timer = self._tick = None
         for lane in list(self.lanes.known.values()):
             for errand in self.lanes.empty(lane):
-                self.attempts.give_back(errand)
+                self.endings.give_back(errand)
         if not await self._ended_within(grace):
-            for errand in list(self.attempts.errands):
+            for errand in list(self.endings.errands):
                 if errand.running is not None:
                     errand.running.cancel()
             await self._ended_within(CUT_OFF)
@@ -172,13 +175,13 @@ class Scheduler:
     # Attempts.
 
     def _accept(self, errand: Errand, now: float) -> None:
-        self.attempts.errands[errand] = None
+        self.endings.errands[errand] = None
         if not self._is_running:
-            self.attempts.give_back(errand)
+            self.endings.give_back(errand)
             return
         lane = self.lanes.add(errand)
         if lane.is_quiet(now):
-            self.attempts.put_off(lane, self.lanes.empty(lane))
+            self.endings.put_off(lane, self.lanes.empty(lane))
 
     def _arrived(self, destination: str, leases: Sequence[Lease]) -> None:
         now = self.time.now()
@@ -193,7 +196,7 @@ class Scheduler:
         self._is_starting = True
         try:
             while (errand := self.lanes.next(self.time.now())) is not None:
-                self.attempts.begin(errand)
+                self._attempts.begin(errand)
         finally:
             self._is_starting = False
         if self.lanes.paced:
@@ -206,7 +209,7 @@ class Scheduler:
         if lane.is_silent:
             self._more = True
             if lane.waiting and lane.is_quiet(self.time.now()):
-                self.attempts.put_off(lane, self.lanes.empty(lane))
+                self.endings.put_off(lane, self.lanes.empty(lane))
         self._begin_next()
         if self._more and not lane.waiting:
             self._look_soon()
@@ -249,7 +252,7 @@ class Scheduler:
         self._is_looking, self._again = True, False
         pause = STORE_PAUSE
         try:
-            if not self.attempts.stuck:
+            if not self.endings.stuck:
                 self._more = await self._supply.round()
                 pause = await self._next_look()
         except MailError as error:
@@ -285,7 +288,7 @@ class Scheduler:
     async def _renew(self) -> None:
         """Keep what is under way: a long transfer, or a long queue in memory."""
         now = self.time.now()
-        for errand in list(self.attempts.errands):
+        for errand in list(self.endings.errands):
             if errand.lease.until - now > self.limits.lease * FRESH:
                 continue
             lease = await self._queue.renew(errand.lease, now + self.limits.lease)
@@ -309,7 +312,7 @@ class Scheduler:
         """Wait for all that is lent to us to be given back."""
         step = 0.05
         for _ in range(int(seconds / step)):
-            if not self.attempts.errands:
+            if not self.endings.errands:
                 return True
             await deferLater(self._clock, step)
-        return not self.attempts.errands
+        return not self.endings.errands

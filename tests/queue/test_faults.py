@@ -150,7 +150,7 @@ class FrozenTests(GateTestCase):
         self.rig.run(15 * MINUTE)
         self.assertEqual(self.rig.waiting(), [])
         self.rig.run(HOUR)
-        self.assertEqual(old.attempts.lost, 1)
+        self.assertEqual(old.endings.lost, 1)
         self.assertEqual(len(self.way.sent), 2)
 
     def test_a_long_transfer_keeps_its_lease(self):
@@ -172,7 +172,7 @@ class FrozenTests(GateTestCase):
         self.assertEqual(self.rig.waiting(), [])
         self.assertEqual(len(self.way.sent), 200)
         self.assertEqual(len({to for _, to in self.way.sent}), 200)
-        self.assertEqual(first.attempts.lost, 0)
+        self.assertEqual(first.endings.lost, 0)
 
 
 class StoreFaultTests(GateTestCase):
