@@ -23,7 +23,7 @@ from .tls_policy import HostPolicy
 class Carrier:
     """Brings parcels to servers.
 
-    :param clock: ``IReactorTime``.
+    :param clock: the reactor: ``IReactorTime`` and ``IReactorThreads``.
     :param attempt: seconds after which no further address is tried.
     """
 
@@ -94,11 +94,11 @@ class Carrier:
         """
         able, is_lmtp = client.able, place.verb == LHLO
         try:
-            content = await parcel.content_for(able)
+            form = await parcel.form_for(able, self._clock)
             while parcel.pending:
                 group = parcel.next_group(able)
                 now = self._clock.seconds()
-                mail = parcel.mail(group, able, content, now, one_by_one=is_lmtp)
+                mail = parcel.mail(group, able, form, now, one_by_one=is_lmtp)
                 sent = await client.send_mail(mail)
                 parcel.note(group, sent, place, relayed=not able.dsn)
                 if sent.fault is not None and parcel.pending:

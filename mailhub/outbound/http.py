@@ -24,12 +24,12 @@ from ..interfaces import IWayOut
 from ..mail.queued import Lease, Outcome, Result
 from ..mail.routes import parse_route
 from ..smtp.client_login import LoginFault
+from .parcel import octets_of
 
 #: Seconds for all of a request.
 TIMEOUT = 60.0
 #: Octets that are read of an answer.
 _MOST = 65_536
-_PIECE = 262_144
 _FAILURES = (
     ConnectError,
     ConnectionClosed,
@@ -64,11 +64,7 @@ class ByHTTP:
     async def send(self, lease: Lease, content: Any) -> list[Result]:
         """See ``IWayOut``."""
         url = parse_route(lease.destination).name
-        octets = content.data
-        if octets is None:
-            starts = range(0, content.size, _PIECE)
-            pieces = [await content.read(start, start + _PIECE) for start in starts]
-            octets = b"".join(pieces)
+        octets = await octets_of(content)
         sender = lease.message.sender
         return [
             await self._post(url, sender, each.recipient, octets)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from twisted.internet.threads import deferToThreadPool
 
 from ..errors import MailError
 from ..mail.envelope import MailParameters, Notify
 from ..mail.headers import header_end
 from ..mail.queued import Lease, Outcome, Result
+from ..mail.seven_bit import in_seven_bits
 from ..smtp.client import Mail, Sent
 from ..smtp.client_capabilities import Capabilities
 from ..smtp.client_commands import (
@@ -20,6 +24,7 @@ from ..smtp.client_commands import (
     rcpt_command,
 )
 from ..smtp.client_replies import ServerReply
+from ..store.content import READ_SIZE, BytesContent
 from .places import Place
 from .results import result_of, result_of_error, unknown
 
@@ -30,6 +35,19 @@ _HEAD = 65_536
 #: RFC 8689, section 5.
 _WAIVED = re.compile(rb"(?:^|\n)TLS-Required:[ \t]*No[ \t]*\r?\n", re.IGNORECASE)
 _TOO_MANY = 452
+#: Octets that are converted without a thread: some milliseconds.
+_AT_ONCE = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A message as it is sent.
+
+    :ivar content: ``IContent``: all octets.
+    """
+
+    content: Any
+    shape: Shape
 
 
 class Parcel:
@@ -50,7 +68,8 @@ class Parcel:
         data = content.data
         eight_bit = data is None or not data.isascii()
         utf8_header = eight_bit and not header.isascii()
-        self._shape = Shape(content.size, eight_bit, utf8_header)
+        self._form = Form(content, Shape(content.size, eight_bit, utf8_header))
+        self._seven_bit: Form | None = None
 
     @classmethod
     async def unpack(cls, lease: Lease, content: Any) -> Parcel:
@@ -105,39 +124,51 @@ class Parcel:
         most = able.most_recipients or MOST_RECIPIENTS
         return self.pending[: min(most, MOST_RECIPIENTS)]
 
-    async def content_for(self, able: Capabilities) -> Any:
-        """``IContent``: the message as a server can read it.
+    async def form_for(self, able: Capabilities, reactor: Any) -> Form:
+        """The message as a server can read it.
 
         :raises MailError: there is no such form of it, or it cannot be made now.
         """
-        return self.content
+        form = self._form
+        if able.eight_bit or not form.shape.eight_bit:
+            return form
+        if self._seven_bit is None:
+            octets = await octets_of(self.content)
+            if len(octets) <= _AT_ONCE:
+                octets = in_seven_bits(octets)
+            else:
+                pool = reactor.getThreadPool()
+                octets = await deferToThreadPool(reactor, pool, in_seven_bits, octets)
+            shape = Shape(len(octets), False, form.shape.utf8_header)
+            self._seven_bit = Form(BytesContent(octets), shape)
+        return self._seven_bit
 
     def mail(
         self,
         group: list[int],
         able: Capabilities,
-        content: Any,
+        form: Form,
         now: float,
         *,
         one_by_one: bool,
     ) -> Mail:
         """The transaction for some recipients.
 
-        :param content: what :meth:`content_for` has made.
+        :param form: what :meth:`form_for` has made.
         :raises MailError: the server cannot be given this message.
         """
         message = self.lease.message
         waiting = [self.lease.recipients[index] for index in group]
         names = [message.sender, *(each.recipient for each in waiting)]
-        utf8 = needs_utf8(names, message.parameters, self._shape)
+        utf8 = needs_utf8(names, message.parameters, form.shape)
         opening = mail_command(
-            message.sender, message.parameters, self._shape, able, utf8=utf8, now=now
+            message.sender, message.parameters, form.shape, able, utf8=utf8, now=now
         )
         commands = [
             rcpt_command(each.recipient, each.notify, each.original, able, utf8=utf8)
             for each in waiting
         ]
-        return Mail(opening, commands, content, one_by_one)
+        return Mail(opening, commands, form.content, one_by_one)
 
     def note(
         self, group: list[int], sent: Sent, place: Place, *, relayed: bool
@@ -157,6 +188,14 @@ class Parcel:
                 ours = relayed and notify is not None and Notify.SUCCESS in notify
                 good = Outcome.RELAYED if ours else Outcome.DELIVERED
                 self.settle([index], result_of(verdict, place, good))
+
+
+async def octets_of(content: Any) -> bytes:
+    """All octets of an ``IContent``."""
+    if content.data is not None:
+        return bytes(content.data)
+    starts = range(0, content.size, READ_SIZE)
+    return b"".join([await content.read(start, start + READ_SIZE) for start in starts])
 
 
 def _is_too_many(reply: ServerReply) -> bool:
