@@ -159,6 +159,13 @@ async def full(store: SQLiteStore, messages: int, destinations: int) -> None:
             leases += await queue.lease(
                 f"d{number}.example", GROUP, "k", NOW, NOW + 600
             )
+    asked = min(destinations, 500)
+    with measured(f"lease of 4, of {asked} at once", asked):
+        more = await in_groups(
+            [f"d{number}.example" for number in range(asked)],
+            lambda name: queue.lease(name, 4, "k", NOW, NOW + 600), asked,
+        )
+    leases += [lease for each in more for lease in each]
     with measured("settle of one", len(leases)):
         await in_groups(
             leases, settling(queue, lambda number: Settlement(number, Disposal.GONE))

@@ -171,6 +171,30 @@ class TogetherTests(QueueFixture, SQLiteFixture, TestCase):
         self.assertEqual(len(await self.contents()), 33)
         self.assertEqual(len(await self.waiting()), 100)
 
+    async def test_destinations_that_are_asked_for_at_once_are_lent_together(self):
+        await self.put(
+            *[sending(f"N{n}", f"a@d{n % 9}.example") for n in range(60)],
+            sending("M", *[f"m{number}@d3.example" for number in range(150)]),
+        )
+        alone = self.alone(queue_leasing.Leasing)
+        answers = await gatherResults(
+            [
+                Deferred.fromCoroutine(
+                    self.lease(limit, destination=f"d{number % 11}.example")
+                )
+                for number, limit in enumerate([1, 2, 100] * 20)
+            ]
+        )
+        self.assertEqual(alone, [])
+        lent = [each for leases in answers for each in leases]
+        numbers = [each.recipient_id for lease in lent for each in lease.recipients]
+        self.assertEqual(len(numbers), 60 + 150)
+        self.assertEqual(len(set(numbers)), 60 + 150)
+        self.assertEqual(len({each.token for each in lent}), len(lent))
+        for leases, limit in zip(answers, [1, 2, 100] * 20, strict=True):
+            self.assertLessEqual(sum(len(each.recipients) for each in leases), limit)
+        self.assertEqual(await self.queue.ready(NOW, 20), [])
+
     async def test_attempts_that_end_among_deliveries_are_settled_together(self):
         await self.put(*[sending(f"N{number}") for number in range(40)])
         delivered, settled = self.alone(Delivering), self.alone(Settling)
@@ -264,15 +288,6 @@ class PlanTests(SynchronousTestCase):
                 "SEARCH queue_recipient USING COVERING INDEX queue_wake (wake>?)",
             ),
             (
-                queue_leasing.IN_TURN,
-                "SEARCH queue_recipient USING INDEX queue_turn (destination=?)",
-            ),
-            (
-                queue_leasing.MATES,
-                "SEARCH queue_recipient USING INDEX queue_origin"
-                " (destination=? AND rank=? AND origin=? AND turn>? AND turn<?)",
-            ),
-            (
                 queue_turns.DUE,
                 "SEARCH queue_recipient USING INDEX queue_wake (wake<?)",
             ),
@@ -288,6 +303,22 @@ class PlanTests(SynchronousTestCase):
             ),
         ):
             self.assertEqual(plans(statement), [plan], statement)
+
+    def test_whose_turn_it_is_is_read_in_the_order_of_an_index(self):
+        self.assertEqual(
+            plans(queue_leasing.IN_TURN),
+            [
+                "SEARCH r USING INDEX queue_turn (destination=?)",
+                "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)",
+            ],
+        )
+        self.assertEqual(
+            plans(queue_leasing.MATES),
+            [
+                "SEARCH r USING INDEX queue_origin"
+                " (destination=? AND rank=? AND origin=? AND turn>? AND turn<?)",
+            ],
+        )
 
 
 def plans(statement: str) -> list[str]:

@@ -46,12 +46,9 @@ class SQLiteQueue:
     async def lease(
         self, destination: str, limit: int, keeper: str, now: float, until: float
     ) -> list[Lease]:
+        leasing = queue_leasing.Leasing(destination, limit, keeper, now, until)
         while True:
-            leases, is_more = await self._access().change(
-                lambda change: queue_leasing.lease(
-                    change, destination, limit, keeper, now, until
-                )
-            )
+            leases, is_more = await self._access().change(leasing)
             if leases or not is_more:
                 return leases
 

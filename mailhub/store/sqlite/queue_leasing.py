@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
 
 from ...mail.queued import Backlog, Lease, QueuedMessage, Waiting
 from ..queueing import in_parts
@@ -22,20 +26,16 @@ READY_DESTINATIONS = (
 )
 NEXT_DUE = "select min(wake) from queue_recipient where wake > ?"
 IN_TURN = (
-    "select recipient_id, message_id, rank, origin, turn from queue_recipient"
-    " where state = 0 and destination = ? order by rank, turn limit ?"
+    f"select m.span, r.rank, r.origin, r.turn, {MESSAGE}, {WAITING}"
+    " from queue_recipient r join queue_message m on m.message_id = r.message_id"
+    " where r.state = 0 and r.destination = ? order by r.rank, r.turn limit ?"
 )
 #: Recipients of a message became ready together and have turns one after the other,
 #: however far apart their numbers are.
 MATES = (
-    "select recipient_id, message_id from queue_recipient where state = 0"
-    " and destination = ? and rank = ? and origin = ? and turn between ? and ?"
-    " order by turn"
-)
-_ROWS = (
-    f"select {MESSAGE}, {WAITING} from queue_recipient r"
-    " join queue_message m on m.message_id = r.message_id"
-    " where r.recipient_id in (select value from json_each(?))"
+    f"select {WAITING} from queue_recipient r where r.state = 0"
+    " and r.destination = ? and r.rank = ? and r.origin = ? and r.turn between ? and ?"
+    " and r.message_id = ? order by r.turn"
 )
 
 
@@ -51,74 +51,103 @@ def next_due(connection: sqlite3.Connection, now: float) -> float | None:
     return None if due is None else float(due)
 
 
-def lease(
-    change: Change, destination: str, limit: int, keeper: str, now: float, until: float
-) -> tuple[list[Lease], bool]:
-    """See :meth:`mailhub.interfaces.IQueue.lease`.
+#: What one asks for gets: messages, and of each those who come together.
+_Chosen = list[tuple[QueuedMessage, list[Waiting]]]
 
-    -> leases, and whether there may be more when called again, though there are none
+
+@dataclass(frozen=True, slots=True)
+class Leasing:
+    """The change that lends; see :meth:`mailhub.interfaces.IQueue.lease`.
+
+    Its result is leases, and whether there may be more when it is made again though
+    there are none now.
     """
-    is_more = wake(change, now)
+
+    destination: str
+    limit: int
+    keeper: str
+    now: float
+    until: float
+
+    def __call__(self, change: Change) -> tuple[list[Lease], bool]:
+        """Make it."""
+        [result] = self.together(change, [self])
+        return result
+
+    @staticmethod
+    def together(
+        change: Change, leasings: Sequence[Any]
+    ) -> list[tuple[list[Lease], bool]]:
+        """Make all of them."""
+        return _lend_all(change, leasings)
+
+
+def _lend_all(
+    change: Change, leasings: Sequence[Leasing]
+) -> list[tuple[list[Lease], bool]]:
+    is_more = wake(change, max([each.now for each in leasings]))
     connection = change.connection
-    chosen = _choose(connection, destination, limit)
-    if not chosen:
-        return [], is_more
-    leases = _leases(connection, chosen, destination, until)
+    taken: defaultdict[str, set[int]] = defaultdict(set)
+    every = [
+        _choose(connection, each.destination, each.limit, taken[each.destination])
+        for each in leasings
+    ]
+    parts = [
+        [(message, part) for message, own in chosen for part in in_parts(own)]
+        for chosen in every
+    ]
+    total = sum(map(len, parts))
+    if not total:
+        return [([], is_more) for _ in leasings]
+    tokens = count(next_numbers(connection, total))
+    results = [
+        [
+            Lease(message, each.destination, part, next(tokens), each.until)
+            for message, part in own
+        ]
+        for each, own in zip(leasings, parts, strict=True)
+    ]
     connection.executemany(
         f"update queue_recipient set state = {LENT}, wake = ?, token = ?, keeper = ?"
         " where recipient_id = ?",
         [
-            (until, lent.token, keeper, each.recipient_id)
+            (lent.until, lent.token, each.keeper, one.recipient_id)
+            for each, leases in zip(leasings, results, strict=True)
             for lent in leases
-            for each in lent.recipients
+            for one in lent.recipients
         ],
     )
-    note_ready(change, [destination])
-    return leases, False
+    note_ready(change, [name for name, numbers in taken.items() if numbers])
+    return [(leases, is_more and not leases) for leases in results]
 
 
 def _choose(
-    connection: sqlite3.Connection, destination: str, limit: int
-) -> dict[int, list[int]]:
-    """Up to *limit* recipients whose turn it is, by message; those of one together."""
-    chosen: dict[int, list[int]] = {}
+    connection: sqlite3.Connection, destination: str, limit: int, taken: set[int]
+) -> _Chosen:
+    """Up to *limit* recipients whose turn it is, by message; those of one together.
+
+    :param taken: those that others have been given already; gets the new ones.
+    """
+    rows = connection.execute(IN_TURN, (destination, limit + len(taken))).fetchall()
+    chosen: _Chosen = []
     left = limit
-    for _, message_id, *line, turn in connection.execute(
-        IN_TURN, (destination, limit)
-    ).fetchall():
-        if left == 0:
+    for span, rank, origin, turn, *row in rows:
+        if left <= 0:
             break
-        if message_id not in chosen:
+        first = waiting_of(row[MESSAGE_COLUMNS:])
+        if first.recipient_id in taken:
+            continue
+        own = [first]
+        if span > 1 and left > 1:
+            last = turn + min(left, span) - 1
             mates = connection.execute(
-                MATES, (destination, *line, turn, turn + left - 1)
+                MATES, (destination, rank, origin, turn + 1, last, row[0])
             ).fetchall()
-            own = [number for number, message in mates if message == message_id]
-            chosen[message_id] = own
-            left -= len(own)
+            own += [waiting_of(mate) for mate in mates if mate[0] not in taken]
+        chosen.append((message_of(row), own))
+        taken.update([each.recipient_id for each in own])
+        left -= len(own)
     return chosen
-
-
-def _leases(
-    connection: sqlite3.Connection, chosen: dict[int, list[int]], destination: str,
-    until: float,
-) -> list[Lease]:
-    messages: dict[int, QueuedMessage] = {}
-    waiting: dict[int, Waiting] = {}
-    numbers = [number for own in chosen.values() for number in own]
-    for row in connection.execute(_ROWS, (json.dumps(numbers),)):
-        if row[0] not in messages:
-            messages[row[0]] = message_of(row)
-        waiting[row[MESSAGE_COLUMNS]] = waiting_of(row[MESSAGE_COLUMNS:])
-    parts = [
-        (message_id, part)
-        for message_id, own in chosen.items()
-        for part in in_parts([waiting[number] for number in own])
-    ]
-    tokens = range(next_numbers(connection, len(parts)), 2**63)
-    return [
-        Lease(messages[message_id], destination, part, token, until)
-        for (message_id, part), token in zip(parts, tokens, strict=False)
-    ]
 
 
 def renew(change: Change, lent: Lease, until: float) -> Lease | None:
