@@ -99,6 +99,16 @@ class Refused(MailError):
         self.permanent = permanent
         self.code = code
 
+    def again(self) -> Refused:
+        """Another that says the same, to be raised instead.
+
+        What is raised a second time keeps the traceback of the first, and all that was
+        in those frames (attack: memory that grows with each refusal).
+        """
+        return Refused(
+            self.text, status=self.status, permanent=self.permanent, code=self.code
+        )
+
 
 # Recipients and routes.
 

@@ -108,6 +108,6 @@ class Decision:
             case Outcome.LOOP:
                 return RoutingLoop(f"aliases of {self.address} never end")
             case Outcome.REFUSED:
-                return self.refusal
+                return None if self.refusal is None else self.refusal.again()
             case Outcome.BROKEN:
                 return Misrouted(f"{self.address}: {self.steps[-1].found}")

@@ -221,6 +221,8 @@ class VirtualTests(FilesCase):
         self.assertIs(decision.outcome, Outcome.REFUSED)
         refusal = decision.objection()
         self.assertEqual((refusal.code, refusal.text), (550, "He has left"))
+        # What is raised again and again would grow each time.
+        self.assertIsNot(decision.objection(), refusal)
 
     async def test_other_names_of_a_virtual_domain_are_unknown(self):
         await self.check("jo@virtual.example", outcome=Outcome.UNKNOWN)
