@@ -395,6 +395,8 @@ class SMTPClient(Connection):
             return
         try:
             await self._transfer(job)
+        except MalformedReply:
+            raise
         except MailError as error:
             # It waits for the rest, which we cannot read: no end, no message.
             raise SessionFailed(self._step, str(error), error=error) from error

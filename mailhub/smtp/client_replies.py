@@ -29,6 +29,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]
 class MalformedReply(SyntaxFault):
     """Octets that no mail server sends; the connection is of no more use."""
 
+    permanent = False
+
 
 @dataclass(frozen=True, slots=True)
 class ServerReply:
