@@ -30,6 +30,9 @@ OPTIONS = (
 HANDSHAKE = 8_192
 #: Octets that OpenSSL is given at a time.
 PIECE = 4_096
+#: Octets that are sent in such pieces, too, before a connection is trusted to be worth
+#: larger ones: who has not logged in is hardly told more.
+FIRST_OUTPUT = 65_536
 #: Content types of records (RFC 8446, section 5.1).
 _RECORDS = range(20, 24)
 
@@ -144,15 +147,18 @@ class ServerTLS:
 class FrugalConnection(SSL.Connection):
     """A connection that a stranger cannot make large.
 
-    OpenSSL's buffer for input grows to the largest piece it was ever given, and does
-    not shrink; a handshake that has begun takes 40 KiB, and a hello may have 128
-    KiB.  So OpenSSL is given little at a time; before the handshake is over it is
-    given whole records only (RFC 8446, section 5.1), and ``HANDSHAKE`` octets at most.
+    OpenSSL's buffers for input and output grow to the largest piece they were ever
+    given, and do not shrink; a handshake that has begun takes 40 KiB, and a hello may
+    have 128 KiB.  So OpenSSL is given little at a time; before the handshake is over it
+    is given whole records only (RFC 8446, section 5.1), and ``HANDSHAKE`` octets at
+    most.  Output is cut for its first ``FIRST_OUTPUT`` octets only, as large records
+    are faster.
     """
 
     _rest = b""
     _at = 0
     _heard = 0
+    _said = 0
     _is_agreed = False
 
     def bio_write(self, buf: bytes | bytearray | memoryview) -> int:
@@ -195,6 +201,17 @@ class FrugalConnection(SSL.Connection):
                 if not self._rest or not self._is_agreed:
                     raise
                 self._feed(PIECE)
+
+    def send(self, buf: bytes | bytearray | memoryview, flags: int = 0) -> int:
+        """Take some octets of *buf*, at least one.  -> how many
+
+        :raises SSL.WantReadError: there is no room for more.
+        """
+        if self._said >= FIRST_OUTPUT:
+            return super().send(buf, flags)
+        sent = super().send(buf[:PIECE], flags)
+        self._said += sent
+        return sent
 
     def _record(self) -> int:
         """Octets of the record that comes next, or 0 as long as that is not known.

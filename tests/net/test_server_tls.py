@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mailhub.net.certificates import CertificateFault, Identity, make_identity
-from mailhub.net.server_tls import HANDSHAKE, CertificateStore
+from mailhub.net.server_tls import FIRST_OUTPUT, HANDSHAKE, PIECE, CertificateStore
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 IDENTITY = make_identity(("mail.example.org",), NOW)
@@ -243,3 +243,14 @@ class FrugalConnectionTests(SynchronousTestCase):
             while True:
                 heard += self.far.recv(1 << 15)
         self.assertEqual(heard, said)
+
+    def test_the_first_output_is_cut_and_what_follows_is_not(self) -> None:
+        shake_hands(near := client(), self.far)
+        data, sent, heard = b"x" * (FIRST_OUTPUT + 3 * PIECE), [], b""
+        while data:
+            sent.append(self.far.send(data))
+            data = data[sent[-1] :]
+            pump(self.far, near)
+            heard += near.recv(1 << 15)
+        self.assertEqual(sent, [PIECE] * (FIRST_OUTPUT // PIECE) + [3 * PIECE])
+        self.assertEqual(heard, b"x" * sum(sent))
