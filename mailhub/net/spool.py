@@ -14,8 +14,13 @@ from zope.interface import implementer
 from ..errors import LocalFault, StorageFull
 from ..interfaces import IContent, ISpool
 
-#: Messages up to this many octets stay in memory; the store keeps them in rows.
-MEMORY_LIMIT = 65_536
+#: Messages up to this many octets stay in memory: with a hundred recipients and all
+#: else that a stranger's connection takes, it is less than 64 KiB.  A file for what is
+#: larger takes 0.02 ms.
+MEMORY_LIMIT = 32_768
+#: Pieces that are kept apart: each takes 40 octets more than it has (attack: a message
+#: in segments of two octets, which would take a mebibyte).
+_PIECES = 64
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -86,6 +91,8 @@ class Spool:
         self._parts.append(data)
         if self._file is not None or self.size > MEMORY_LIMIT:
             self._write_out()
+        elif len(self._parts) >= _PIECES:
+            self._parts = [b"".join(self._parts)]
 
     def _write_out(self) -> None:
         try:

@@ -250,6 +250,8 @@ class SMTPConnection(Connection):
                 data = reader.feed(await self.read_some(PIECE))
                 if data and refusal is None:
                     refusal = self._keep(spool, data)
+                # Not kept until the next piece comes: that may be never.
+                data = b""
             self.unread(reader.rest)
             if reader.fault is not None:
                 fault = SyntaxFault(f"{reader.fault.value} in the message")

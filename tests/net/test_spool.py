@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from hashlib import sha256
 from unittest.mock import patch
 
@@ -51,6 +52,17 @@ class SpoolTests(SynchronousTestCase):
             content.close()
             content.close()
         self.assertEqual(os.listdir(self.directory), [])
+
+    def test_a_message_in_many_pieces_takes_little_more_than_its_octets(self) -> None:
+        data = os.urandom(MEMORY_LIMIT)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        spool = Spool(self.directory)
+        for at in range(0, len(data), 2):
+            spool.write(data[at : at + 2])
+        taken, _ = tracemalloc.get_traced_memory()
+        self.assertLess(taken, MEMORY_LIMIT + 8_192)
+        self.assertEqual(self.read(spool.finish(), 0, len(data)), data)
 
     def test_a_spool_thrown_away_leaves_no_file(self) -> None:
         spool = self.spool(b"x" * MEMORY_LIMIT, b"yy")
