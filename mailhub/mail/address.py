@@ -74,6 +74,8 @@ class Address:
 #: Addresses that are remembered: those of our users come again and again, and each
 #: takes a few hundred octets at most.
 _REMEMBERED = 4096
+#: Domains that are: a thousand recipients in one of them share its name.
+_REMEMBERED_DOMAINS = 1024
 
 
 @lru_cache(_REMEMBERED)
@@ -103,6 +105,7 @@ def parse_mailbox(text: bytes, *, smtputf8: bool) -> Address:
     return Address(_decoded(local, smtputf8), parse_domain(domain, smtputf8=smtputf8))
 
 
+@lru_cache(_REMEMBERED_DOMAINS)
 def parse_domain(text: bytes, *, smtputf8: bool) -> str:
     """A domain or an address literal, in lower case.
 

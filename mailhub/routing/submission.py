@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -21,7 +22,7 @@ from ..errors import (
     UnknownRecipient,
 )
 from ..interfaces import ISubmission
-from ..mail.account import Delivery
+from ..mail.account import Delivery, Target
 from ..mail.address import Address
 from ..mail.dates import format_date
 from ..mail.envelope import Envelope, Notify, Order
@@ -114,8 +115,14 @@ class _Submission:
             raise NoRouteYet(f"{decision.address} leads to {departure.recipient}")
         if self._quotas is not None:
             self._check_quotas(self._quotas, decision, envelope)
-        plain = not (orders or decision.departures or decision.hold)
-        route = decision if plain else Route(address, decision, orders)
+        route: Route | Decision
+        if orders or decision.departures or decision.hold:
+            route = Route(address, decision, orders)
+        elif envelope.routes:
+            route = _plain(decision.outcome, decision.targets)
+        else:
+            # Most messages have one recipient.
+            route = decision
         envelope.routes[address] = route
 
     async def message(
@@ -260,6 +267,16 @@ class _Submission:
                 await self._store.deliver(delivery)
         except Exception:
             self.log.failure("nobody could be told of {id}", id=envelope.id)
+
+
+@lru_cache(1024)
+def _plain(outcome: Outcome, targets: tuple[Target, ...]) -> Decision:
+    """A decision that all addresses share which lead to the same mailboxes.
+
+    (Attack: a thousand recipients, each one's with another tag, in a thousand
+    transactions that never end; what led to such a decision takes a kibibyte.)
+    """
+    return Decision("", outcome, targets)
 
 
 def _route(envelope: Envelope, address: Address) -> Route | Decision:

@@ -140,6 +140,15 @@ class InboundTests(SubmissionTestCase):
         [delivery] = self.store.made
         self.assertEqual(delivery.targets, self.targets("ann", "bob"))
 
+    async def test_addresses_that_lead_to_one_mailbox_share_what_is_kept(self):
+        envelope = await self.transaction(
+            *[f"{name}+{n}@example.org" for n in range(9) for name in ("ann", "bob")]
+        )
+        kept = {id(route) for route in envelope.routes.values()}
+        # The first recipient's, which costs nothing more, and one for each mailbox.
+        self.assertEqual(len(kept), 3)
+        self.assertEqual(len({id(each.domain) for each in envelope.recipients}), 1)
+
     async def test_the_null_sender_is_kept(self):
         await self.send("ann@example.org", sender="")
         self.assertTrue(self.store.made[0].prefix.startswith(b"Return-Path: <>\r\n"))
