@@ -20,6 +20,7 @@ from ..mail.queued import Lease, Letter
 from .attempts import Attempts
 from .endings import STORE_PAUSE, Endings
 from .figures import Figures, look
+from .keepers import Keepers
 from .lanes import Errand, Lane, Lanes
 from .notices import Notices
 from .steady import QueueTime
@@ -49,8 +50,9 @@ class Scheduler:
     :param dispatch: coroutine function: the ``Delivery`` that brings a ``Letter`` to
         its recipient, with neither targets nor sendings if nobody gets it.
     :param host_name: what the server calls itself in notifications.
-    :param keeper: its name in leases, of which no other scheduler may be alive: what
-        one of that name has left is tried again at once.
+    :param keeper: its name in leases, which no other has.
+    :param keepers: tells who has died, so that what they had is tried again at once;
+        without it their leases have to end first.
     :param now: seconds since the epoch; *steady* only goes forward.
     :param random: gives numbers from 0 up to 1.
     """
@@ -67,14 +69,15 @@ class Scheduler:
         *,
         host_name: str = "localhost",
         keeper: str = "",
+        keepers: Keepers | None = None,
         now: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = chance.random,
     ) -> None:
         self._queue = queue
         self._clock = clock
-        self._has_name = bool(keeper)
         self.keeper = keeper or f"{host_name}-{secrets.token_hex(8)}"
+        self.keepers = keepers
         self.time = QueueTime(now, steady)
         self.lanes = Lanes(limits)
         self.notices = Notices(host_name, limits, dispatch, now)
@@ -155,6 +158,8 @@ class Scheduler:
                 if errand.running is not None:
                     errand.running.cancel()
             await self._ended_within(CUT_OFF)
+        if self.keepers is not None:
+            self.keepers.leave(is_clean=not self.endings.errands)
 
     async def flush(self, selection: Selection = ALL) -> int:
         """Try *selection* now, whatever is known about it.  -> how many recipients
@@ -240,12 +245,17 @@ class Scheduler:
             self._in_background(self._round())
 
     async def _open(self) -> None:
-        """Take over what an earlier process of our name had."""
+        """Take over what the dead had."""
         try:
-            if self._has_name:
-                await self._queue.free(self.keeper)
-        except MailError as error:
-            self.log.error("the queue cannot be read now: {error}", error=error)
+            if self.keepers is not None:
+                self.keepers.enter(self.keeper)
+                for name in self.keepers.dead():
+                    await self._queue.free(name)
+                    self.keepers.forget(name)
+        except (MailError, OSError) as error:
+            self.log.error(
+                "what others had waits for the end of its lease: {error}", error=error
+            )
         self._look_soon()
 
     async def _round(self) -> None:

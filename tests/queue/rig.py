@@ -15,6 +15,7 @@ from mailhub.mail.envelope import MailParameters
 from mailhub.mail.queue_limits import QueueLimits
 from mailhub.mail.queue_list import ALL
 from mailhub.mail.queued import Lease, Letter, Outcome, Outgoing, Result, Sending
+from mailhub.queue.keepers import Keepers
 from mailhub.queue.scheduler import Scheduler
 from mailhub.store.content import BytesContent, octets_of
 from mailhub.store.memory import MemoryStore
@@ -99,7 +100,12 @@ class Rig:
         self._names = count(1)
         self.scheduler = self.make()
 
-    def make(self, keeper: str = "me", queue: object = None) -> Scheduler:
+    def make(
+        self,
+        keeper: str = "me",
+        queue: object = None,
+        keepers: Keepers | None = None,
+    ) -> Scheduler:
         """Another scheduler of the same queue."""
         return Scheduler(
             self.queue if queue is None else queue,
@@ -109,6 +115,7 @@ class Rig:
             self._dispatch,
             host_name="mail.example.org",
             keeper=keeper,
+            keepers=keepers,
             now=self.wall,
             steady=self.clock.seconds,
             random=lambda: 0.0,

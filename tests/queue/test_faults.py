@@ -7,7 +7,17 @@ from twisted.internet.defer import Deferred
 from mailhub.errors import LocalFault, OverQuota
 from mailhub.mail.queue_limits import QueueLimits
 
-from .rig import DELIVERED, FAILED, HOUR, MINUTE, SENDER, START, Rig, after
+from .rig import (
+    DELIVERED,
+    FAILED,
+    HOUR,
+    MINUTE,
+    SENDER,
+    START,
+    Rig,
+    after,
+    now_of,
+)
 from .test_scheduler import RigTestCase
 
 
@@ -66,8 +76,11 @@ class GateTestCase(RigTestCase):
             call.cancel()
         self.gate.is_dead = True
 
-    def start_again(self, keeper="me"):
-        self.rig.scheduler = self.rig.make(keeper)
+    def start_again(self, knows=True):
+        """Start another, which knows or does not that the first is dead."""
+        if knows:
+            now_of(self.rig.queue.free("me"))
+        self.rig.scheduler = self.rig.make("another")
         self.rig.start()
         self.rig.run(1)
 
@@ -125,12 +138,12 @@ class KillTests(GateTestCase):
         [notice] = self.rig.waiting()
         self.assertEqual((notice.recipient, len(self.way.octets)), (SENDER, 2))
 
-    def test_one_of_another_name_waits_for_the_lease_to_end(self):
+    def test_who_does_not_know_of_it_waits_for_the_lease_to_end(self):
         self.way.default = after(self.rig, HOUR, DELIVERED)
         self.rig.put("a@example.net", fast=True)
         self.kill()
         self.way.default = DELIVERED
-        self.start_again("another")
+        self.start_again(knows=False)
         self.assertEqual(len(self.rig.waiting()), 1)
         self.rig.run(self.limits.lease + 1)
         self.assertEqual(self.rig.waiting(), [])
@@ -146,7 +159,7 @@ class FrozenTests(GateTestCase):
         old = self.rig.scheduler
         self.rig.run(1)
         self.way.default = DELIVERED
-        self.start_again("another")
+        self.start_again(knows=False)
         self.rig.run(15 * MINUTE)
         self.assertEqual(self.rig.waiting(), [])
         self.rig.run(HOUR)
@@ -157,7 +170,7 @@ class FrozenTests(GateTestCase):
         self.way.default = after(self.rig, 3 * HOUR, DELIVERED)
         self.rig.put("a@example.net", fast=True)
         self.rig.run(1)
-        self.start_again("another")
+        self.start_again(knows=False)
         self.rig.run(4 * HOUR)
         self.assertEqual(len(self.way.sent), 1)
         self.assertEqual(self.rig.waiting(), [])
@@ -165,7 +178,7 @@ class FrozenTests(GateTestCase):
     def test_two_schedulers_send_each_message_once(self):
         self.way.default = after(self.rig, 1, DELIVERED)
         first = self.rig.scheduler
-        self.start_again("another")
+        self.start_again(knows=False)
         for number in range(200):
             self.rig.put(f"r{number}@d{number % 7}.example")
         self.rig.run(5 * MINUTE)
