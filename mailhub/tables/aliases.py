@@ -39,7 +39,7 @@ def parse_aliases(data: bytes, path: str, *, programs: bool = False) -> Aliases:
     Of several entries of a name the first counts.
 
     :param programs: whether mail may be given to programs; if not, an entry with one
-        is kept and remarked upon, and mail for it waits.
+        is kept and remarked upon.
     :raises mailhub.tables.lines.MalformedTable: they cannot be followed.
     """
     notes = Notes(path)
@@ -59,7 +59,7 @@ def parse_aliases(data: bytes, path: str, *, programs: bool = False) -> Aliases:
         else:
             entries[name] = Entry(targets, number)
         if not programs and any(target.startswith("|") for target in targets):
-            notes.remark(number, f"programs are not allowed; mail for {name!r} waits")
+            notes.remark(number, f"programs are not allowed, as for {name!r}")
     return Aliases(path, entries, notes.done())
 
 

@@ -108,7 +108,8 @@ class Shelf:
         self._in_thread = in_thread
         self._most = most
         self._now = now
-        self._kept: dict[str, Kept[Any]] = {}
+        self._kept: list[Kept[Any]] = []
+        self._by_path: dict[str, Kept[Any]] = {}
         self._next_look = float("-inf")
         self._reading = 0
         self._version = 0
@@ -134,15 +135,17 @@ class Shelf:
         if self._most is not None and len(self._kept) >= self._most:
             # What was concluded from those that are forgotten must not stay, either.
             self._kept.clear()
+            self._by_path.clear()
             self._version += 1
         kept = Kept(path, parse, missing=missing, most=most, owner=owner)
-        self._kept[path] = kept
+        self._kept.append(kept)
+        self._by_path[path] = kept
         self._next_look = float("-inf")
         return kept
 
     def find(self, path: str) -> Kept[Any] | None:
         """The file at *path*, if it is looked after."""
-        return self._kept.get(path)
+        return self._by_path.get(path)
 
     def version(self) -> int | None:
         """Another number after each change; ``None`` while something is read."""
@@ -162,14 +165,14 @@ class Shelf:
     def load(self) -> list[Remark]:
         """Read everything, now and in this thread.  -> what is wrong"""
         faults: list[Remark] = []
-        for kept in self._kept.values():
+        for kept in self._kept:
             self._finish(kept, *_read(kept))
             faults += kept.faults
         return faults
 
     def remarks(self) -> list[Remark]:
         """What the authors of the files should know."""
-        values = [kept.value for kept in self._kept.values()]
+        values = [kept.value for kept in self._kept]
         return [each for value in values if value is not None for each in value.remarks]
 
     def look_again(self) -> None:
@@ -183,7 +186,7 @@ class Shelf:
 
     def _look(self, settled: bool) -> None:
         self._next_look = self._clock.seconds() + LOOK_SECONDS
-        for kept in tuple(self._kept.values()):
+        for kept in tuple(self._kept):
             if kept.waiting is None and self._has_changed(kept, settled):
                 kept.waiting = []
                 self._reading += 1

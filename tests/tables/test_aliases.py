@@ -72,7 +72,7 @@ class AliasTests(SynchronousTestCase):
         self.assertEqual(
             told,
             [
-                "/etc/aliases:8: programs are not allowed; mail for 'list' waits",
+                "/etc/aliases:8: programs are not allowed, as for 'list'",
                 "/etc/aliases:14: mail is not written to files, as to"
                 " '/var/spool/old'",
             ],

@@ -10,6 +10,8 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.errors import LocalFault
+from mailhub.tables.access import parse_access
+from mailhub.tables.canonical import parse_canonical
 from mailhub.tables.domains import Names, parse_names
 from mailhub.watched.shelf import LOOK_SECONDS, SETTLE_SECONDS, Shelf, run_here
 
@@ -102,6 +104,17 @@ class ShelfTests(ShelfCase):
         self.assertIsNone(shelf.find(self.folder.path + "/x"))
         self.assertNotEqual(shelf.version(), version)
 
+    def test_one_file_may_be_kept_for_two_purposes(self):
+        path = self.folder.write("x", "a.b OK")
+        first = self.shelf.keep(path, parse_access)
+        second = self.shelf.keep(path, parse_canonical)
+        for kept in (first, second):
+            asked = Deferred.fromCoroutine(self.shelf.value(kept))
+            if kept is first:
+                self.successResultOf(asked)
+            else:
+                self.failureResultOf(asked, LocalFault)
+
     def test_everything_can_be_read_before_anybody_asks(self):
         kept = self.keep()
         self.assertEqual(self.shelf.load(), [])
@@ -172,8 +185,6 @@ class FaultTests(ShelfCase):
         self.assertTrue(str(faults[0]).startswith(f"{kept.path}:1: "))
 
     def test_remarks_are_logged(self):
-        from mailhub.tables.access import parse_access
-
         with capturedLogs() as events:
             self.shelf.keep(self.folder.write("x", "Spam:a.b FRIEND"), parse_access)
             self.shelf.load()
