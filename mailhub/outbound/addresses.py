@@ -22,8 +22,12 @@ _EMBEDDED = (
     (IPv6Network("2002::/16"), 16),  # RFC 3056
     (IPv6Network("::/96"), 96),  # RFC 4291, section 2.5.5.1
 )
-#: Not marked as special by Python: RFC 6598 and RFC 8215.
-_NOT_PUBLIC = (IPv4Network("100.64.0.0/10"), IPv6Network("64:ff9b:1::/48"))
+#: Not marked as private by Python: RFC 6598, RFC 8215 and RFC 3879.
+_NOT_PUBLIC = (
+    IPv4Network("100.64.0.0/10"),
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("fec0::/10"),
+)
 
 
 @lru_cache(4096)
