@@ -48,6 +48,10 @@ class ListContract(QueueFixture):
             (Selection(deferred=False), [a_com, b, c, d, e, a_net]),
             (Selection(queue_ids=("A", "B"), destination=NET), [a_net, b]),
             (Selection(queue_ids=("A",), sender=BOB), []),
+            (Selection(queue_ids=("A\udcff",)), []),
+            (Selection(sender="\udcff"), []),
+            (Selection(recipient="\udcff"), []),
+            (Selection(destination="\udcff"), []),
         ):
             self.assertEqual(await self.waiting(selection), expected, selection)
 

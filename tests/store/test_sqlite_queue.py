@@ -13,6 +13,7 @@ from mailhub.mail.account import Delivery, Target
 from mailhub.mail.envelope import DeliverBy, MailParameters
 from mailhub.mail.queue_list import ALL, Alteration, Selection
 from mailhub.store.content import BytesContent, octets_of
+from mailhub.store.feed import Announcer
 from mailhub.store.sqlite import queue_leasing, queue_turns, schema
 from mailhub.store.sqlite.delivering import Delivering
 from mailhub.store.sqlite.queue_rows import pack_parameters, unpack_parameters
@@ -219,6 +220,26 @@ class SharedTests(QueueFixture, SQLiteFixture, TestCase):
         await called
         end()
         self.assertEqual(names(await self.lease()), ["A"])
+
+    async def test_what_nobody_was_told_of_is_noticed_after_a_while(self):
+        other = await self.another()
+        self.patch(Announcer, "announce", lambda announcer, pairs: None)
+        calls = []
+        self.addCleanup(self.queue.watch(lambda: calls.append(1)))
+        poll = self.store._access._poll
+
+        def look():
+            poll.stop()
+            poll._look()
+            return len(calls)
+
+        look()
+        before = look()
+        self.assertEqual(look(), before)
+        content = BytesContent(message())
+        await other.deliver(Delivery(content, b"", (), SENT_AT, (sending("A"),)))
+        self.assertEqual(look(), before + 1)
+        self.assertEqual(look(), before + 1)
 
     async def test_what_one_has_the_other_does_not_get(self):
         other = await self.another()

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from ...mail.queue_list import AgeRow, Entry, Selection
+from .change import is_text
 from .queue_rows import MESSAGE, MESSAGE_COLUMNS, WAITING, message_of, waiting_of
 from .queue_tables import LENT
 
@@ -43,6 +44,9 @@ def next_messages(
     connection: sqlite3.Connection, selection: Selection, after: int
 ) -> list[int]:
     """Messages above *after* to look at next; none at the end."""
+    asked = selection.sender, selection.recipient, selection.destination
+    if not all([is_text(text or "") for text in (*asked, *selection.queue_ids)]):
+        return []
     if selection.queue_ids:
         names = json.dumps(selection.queue_ids)
         rows = connection.execute(_NEXT_NAMED, (after, names, STEP)).fetchall()
