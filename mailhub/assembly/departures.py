@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,9 @@ from ..mail.queue_list import Selection
 from ..mail.queued import WAY_SEPARATOR, Lease, Letter, Result
 from ..outbound.building import way_out
 from ..outbound.functions import ByFunction, Function
-from ..outbound.http import ByHTTP
 from ..outbound.programs import ByProgram
 from ..outbound.ways import WayOut
+from ..queue.keepers import Keepers
 from ..queue.scheduler import Scheduler
 from ..routing.dispatching import Dispatching
 from ..routing.local_way import LocalWay
@@ -27,6 +28,8 @@ from ..routing.router import Router
 from ..smtp.dialogue import Started
 from .names import tls_policies_of
 
+#: Which schedulers of the data folder are alive.
+KEEPERS_FOLDER = "run/keepers"
 #: Seconds for attempts to end before the server does.
 GRACE = 10.0
 
@@ -55,6 +58,9 @@ class Departures:
         self.resolver = make_resolver(config.dns, reactor)
         self.functions: dict[str, Function] = {}
         self._dispatching, self.way = self._made(config)
+        keepers = None
+        if config.store.kind != "memory":
+            keepers = Keepers(os.path.join(config.server.data, KEEPERS_FOLDER))
         self.scheduler = Scheduler(
             store.queue,
             _Latest(self),
@@ -62,6 +68,7 @@ class Departures:
             config.queue,
             self._dispatch,
             host_name=server_name(config),
+            keepers=keepers,
         )
 
     async def start_queue(self, node: str) -> Started:
@@ -101,6 +108,9 @@ class Departures:
         return await self._dispatching.dispatch(letter)
 
     def _made(self, config: Config) -> tuple[Dispatching, WayOut]:
+        # It takes the sockets that systemd has passed to us: not before they are ours.
+        from ..outbound.http import ByHTTP
+
         name, router = server_name(config), self._router(config)
         dispatching = Dispatching(router, name, limits=config.queue)
         others: dict[str, Any] = {

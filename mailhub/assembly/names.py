@@ -9,7 +9,6 @@ from typing import Any
 
 from ..config.settings import Config
 from ..outbound.addresses import is_public
-from ..outbound.mta_sts_fetch import PolicyHosts
 from ..outbound.mta_sts_policies import Policies, Shelf
 from ..outbound.tls_policy import TLSPolicies
 
@@ -25,6 +24,9 @@ def tls_policies_of(config: Config, reactor: Any, resolver: Any) -> TLSPolicies:
     outbound = config.outbound
     policies = None
     if outbound.mta_sts:
+        # It brings HTTP along, and takes the sockets that systemd has passed to us.
+        from ..outbound.mta_sts_fetch import PolicyHosts
+
         allows: Callable[[str], bool] = bool if outbound.allow_private else is_public
         hosts = PolicyHosts(reactor, resolver, allows)
         shelf = None

@@ -38,6 +38,8 @@ def accept_on(
 
     :param reactor: one that :func:`can_accept`.
     """
+    # What systemd passes on would block once nobody waits any more.
+    listening.setblocking(False)
     port: IListeningPort = AcceptingPort._fromListeningDescriptor(
         reactor, listening.fileno(), listening.family, factory
     )
