@@ -169,7 +169,7 @@ class Planner:
             draft.put((sender, trace, hold), _waiting(route.address, wishes))
         else:
             draft.targets |= dict.fromkeys(decision.targets)
-        alone = len(decision.targets) + len(decision.departures) == 1
+        alone = is_passed_on(decision)
         for departure in decision.departures:
             if envelope.sender is not None:
                 sender = await self._router.forwarder(envelope.sender, departure)
@@ -203,6 +203,11 @@ class Planner:
             in enumerate(draft.outgoing.items())
         )  # fmt: skip
 
+    def is_due(self, envelope: Envelope) -> bool:
+        """Whether its mail may be in mailboxes by now (RFC 4865)."""
+        now = self._now()
+        return self._limits.first_due(envelope.parameters, now) <= now
+
     def send(self, delivery: Delivery, leases: Iterable[Lease]) -> None:
         """Have what *delivery* has put into the queue sent at once."""
         if self._outlet is None:
@@ -217,6 +222,14 @@ class Planner:
 
 
 _NO_WISHES = RecipientParameters()
+
+
+def is_passed_on(decision: Decision) -> bool:
+    """Whether it leads to one address elsewhere and nowhere else, not by a list."""
+    match decision.departures:
+        case (departure,):
+            return departure.owner is None and not decision.targets
+    return False
 
 
 def queue_id(transaction: str, number: int, index: int) -> str:

@@ -34,7 +34,7 @@ from ..policy.header import count_fields
 from ..policy.hops import HopLimit, was_here
 from ..powers import IQuotaStore
 from .decision import Decision, Outcome
-from .planning import Outlet, Planner, Route
+from .planning import Outlet, Planner, Route, is_passed_on
 from .router import Router
 
 #: The checks that no server should be without.
@@ -145,8 +145,9 @@ class _Submission:
         else:
             await self._deliver(envelope, routes, content, trace)
             outcomes = [None] * len(routes)
-        if envelope.wishes and self._tell_success is not None:
-            await self._tell(self._tell_success, envelope, outcomes)
+        tell = self._tell_success
+        if envelope.wishes and tell is not None and self._planner.is_due(envelope):
+            await self._tell(tell, envelope, outcomes)
         return outcomes
 
     async def _check_sender(self, given: Address, sender: Address) -> None:
@@ -285,24 +286,26 @@ def _route(envelope: Envelope, address: Address) -> Route | Decision:
     return route
 
 
-def _is_success(envelope: Envelope, address: Address) -> bool:
-    """Whether a recipient's mail is in its mailboxes, and its sender asked about it.
+#: Orders by which mail is in no mailbox yet, or never.
+_LATER_OR_NEVER = frozenset({Order.HOLD, Order.DISCARD})
 
-    What leads elsewhere is told of when it is there; a list has taken what is sent
-    to it (RFC 3461, section 5.2.7.3).
+
+def _is_success(envelope: Envelope, address: Address) -> bool:
+    """Whether a recipient has its mail by now, and its sender asked about that.
+
+    Of what leads to one address elsewhere, somebody tells there; a list, or an alias
+    of several, has taken what is sent to it (RFC 3461, sections 5.2.7.1 to 5.2.7.3).
     """
     wishes = envelope.wishes.get(address)
     if envelope.sender is None or wishes is None or wishes.notify is None:
         return False
     if Notify.SUCCESS not in wishes.notify:
         return False
-    route = _route(envelope, address)
+    route, orders = _route(envelope, address), envelope.orders.keys()
     if isinstance(route, Decision):
-        return True
-    departures = route.decision.departures
-    return all(each.owner is not None for each in departures) and not (
-        route.decision.hold or route.orders or envelope.orders
-    )
+        return _LATER_OR_NEVER.isdisjoint(orders)
+    waits = route.decision.hold or not _LATER_OR_NEVER.isdisjoint(orders | route.orders)
+    return not waits and not is_passed_on(route.decision)
 
 
 @implementer(ISubmission)

@@ -1,4 +1,4 @@
-"""What senders are told of mail that is in its mailboxes (RFC 3461, section 5.2.2)."""
+"""What senders are told of mail that has arrived (RFC 3461, sections 5.2.2, 5.2.7)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..mail.address import Address, format_mailbox
 from ..mail.dsn import Action, RecipientReport, Report, letter_of
 from ..mail.envelope import Envelope, RecipientParameters
 from ..mail.queued import Letter
+from .planning import Route
 
 
 class Successes:
@@ -36,30 +37,57 @@ class Successes:
         self, envelope: Envelope, addresses: Sequence[Address]
     ) -> list[Delivery]:
         """See :data:`.submission.SuccessNotice`."""
-        if envelope.sender is None:
-            return []
-        now, parameters = self._now(), envelope.parameters
+        together: dict[Action, list[Address]] = {}
+        for address in addresses:
+            together.setdefault(_action(envelope, address), []).append(address)
+        found = []
+        for action, own in together.items():
+            delivery = await self._delivery(envelope, action, own)
+            if delivery.targets or delivery.sendings:
+                found.append(delivery)
+        return found
+
+    async def _delivery(
+        self, envelope: Envelope, action: Action, addresses: Sequence[Address]
+    ) -> Delivery:
+        now, parameters, sender = self._now(), envelope.parameters, envelope.sender
         report = Report(
-            Action.DELIVERED,
+            action,
             self._host_name,
-            format_mailbox(envelope.sender).decode(),
+            "" if sender is None else format_mailbox(sender).decode(),
             envelope.id,
             parameters.envid,
             now,
             now,
-            tuple(_report(envelope, address, now) for address in addresses),
+            tuple(_report(envelope, action, each, now) for each in addresses),
             utf8=parameters.smtputf8,
         )
-        delivery = await self._dispatch(letter_of(report))
-        return [delivery] if delivery.targets or delivery.sendings else []
+        return await self._dispatch(letter_of(report))
 
 
-def _report(envelope: Envelope, address: Address, now: float) -> RecipientReport:
+_REPLIES = {
+    Action.DELIVERED: "delivered to the mailbox",
+    Action.EXPANDED: "sent on to all whom the address stands for",
+}
+
+
+def _action(envelope: Envelope, address: Address) -> Action:
+    """Who sends to a list has reached it; who sends to an alias, not yet everybody."""
+    route = envelope.routes.get(address)
+    departures = route.decision.departures if isinstance(route, Route) else ()
+    if any(departure.owner is None for departure in departures):
+        return Action.EXPANDED
+    return Action.DELIVERED
+
+
+def _report(
+    envelope: Envelope, action: Action, address: Address, now: float
+) -> RecipientReport:
     wishes = envelope.wishes.get(address, RecipientParameters())
     return RecipientReport(
         format_mailbox(address).decode(),
         original=wishes.original,
         status="2.0.0",
-        reply="delivered to the mailbox",
+        reply=_REPLIES[action],
         attempted=now,
     )

@@ -341,6 +341,7 @@ class WishesTests(SendingTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     async def test_one_of_several_is_no_success_for_all(self):
+        """RFC 3461, section 5.2.7.2: the sender hears that there are several."""
         await self.directory.set_alias(
             "two@example.org", ["x@example.com", "bob@example.org"]
         )
@@ -354,6 +355,7 @@ class WishesTests(SendingTestCase):
             [outgoing] = delivery.sendings[0].recipients
             self.assertEqual(outgoing.notify, expected)
             self.assertEqual(outgoing.original, "rfc822;two@x")
+        self.assertEqual(self.told, [["two@example.org"]])
 
     async def test_a_list_has_taken_what_is_sent_to_it(self):
         await self.directory.set_alias("list@example.org", ["l@example.com"])
@@ -382,7 +384,18 @@ class WishesTests(SendingTestCase):
         )
         self.assertEqual((sending.due, sending.expires), (later, later + 5 * DAY))
         self.assertIsNone(sending.keeper)
-        self.assertEqual(self.outlet.taken, [])
+        self.assertEqual((self.outlet.taken, self.told), ([], []))
+
+    async def test_what_checks_order_is_no_success_unless_it_is_there(self):
+        success = RecipientParameters(Notify.SUCCESS)
+        for order, told in (
+            (Order.RELAY, [["bob@example.org"]]), (Order.HOLD, []), (Order.DISCARD, []),
+        ):  # fmt: skip
+            self.use([Noting([], {"connection": Verdict(order=order)})])
+            self.store.made = [None]
+            self.told = []
+            await self.wishing({"bob@example.org": success})
+            self.assertEqual(self.told, told)
 
     async def test_a_time_that_has_passed_is_now(self):
         delivery = await self.wishing({"bob@example.org": None}, hold_until=NOW - 1.0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from mailhub.mail.address import parse_mailbox
 from mailhub.mail.envelope import Envelope, MailParameters, Notify, Peer
 from mailhub.mail.envelope import RecipientParameters as Wishes
 from mailhub.routing.dispatching import Dispatching
+from mailhub.routing.planning import Route
 from mailhub.routing.router import Router
 from mailhub.routing.successes import Successes
 
@@ -54,9 +56,26 @@ class SuccessTests(RouterTestCase):
         [delivery] = await self.told(b"bob@example.org")
         self.assertEqual((len(delivery.targets), delivery.sendings), (1, ()))
 
-    async def test_nobody_is_told_where_nobody_has_sent_it(self):
-        self.envelope.sender = None
-        self.assertEqual(await self.told(b"bob@example.org"), [])
+    async def test_what_was_sent_on_to_several_was_expanded(self):
+        await self.alias("two@example.org", "x@far.example", "y@far.example")
+        two = parse_mailbox(b"two@example.org", smtputf8=False)
+        decision = await self.decide("two@example.org")
+        self.envelope.routes[two] = Route(two, decision, {})
+        deliveries = await self.told(b"two@example.org", b"ann@example.org")
+        actions = [
+            re.findall(rb"Action: (\w+)\r\n", delivery.content.data)
+            for delivery in deliveries
+        ]
+        self.assertEqual(actions, [[b"expanded"], [b"delivered"]])
+
+    async def test_a_list_has_taken_what_is_sent_to_it(self):
+        await self.alias("list@example.org", "x@far.example")
+        await self.alias("owner-list@example.org", "ann@example.org")
+        address = parse_mailbox(b"list@example.org", smtputf8=False)
+        decision = await self.decide("list@example.org")
+        self.envelope.routes[address] = Route(address, decision, {})
+        [delivery] = await self.told(b"list@example.org")
+        self.assertIn(b"Action: delivered\r\n", delivery.content.data)
 
     async def test_utf_8_goes_only_to_who_understands_it(self):
         for knows in (False, True):
