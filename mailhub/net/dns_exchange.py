@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReadDescriptor
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import ClientCreator, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -107,16 +107,8 @@ class Exchange:
     async def _by_tcp(self, server: NameServer, question: bytes, edns: bool) -> bytes:
         ident = _system.getrandbits(16)
         query = encode_query(ident, question, edns)
-        # Importing it earlier would take the sockets that systemd has passed to us.
-        from twisted.internet.endpoints import (
-            TCP4ClientEndpoint,
-            TCP6ClientEndpoint,
-            connectProtocol,
-        )
-
-        kind = TCP6ClientEndpoint if ":" in server.host else TCP4ClientEndpoint
-        endpoint = kind(self._reactor, server.host, server.port)
-        stream: _Stream = await connectProtocol(endpoint, _Stream(query))
+        connecting = ClientCreator(self._reactor, _Stream, query)
+        stream: _Stream = await connecting.connectTCP(server.host, server.port)
         try:
             message = await stream.answered
         finally:
