@@ -12,6 +12,7 @@ from mailhub.errors import LocalFault, NoSuchMessage
 from mailhub.mail.account import Delivery, Target
 from mailhub.mail.envelope import DeliverBy, MailParameters
 from mailhub.mail.queue_list import ALL, Alteration, Selection
+from mailhub.mail.queued import Disposal, Settlement
 from mailhub.store.content import BytesContent, octets_of
 from mailhub.store.feed import Announcer
 from mailhub.store.sqlite import queue_leasing, queue_turns, schema
@@ -116,6 +117,18 @@ class KeptTests(QueueFixture, SQLiteFixture, TestCase):
         self.assertEqual(await self.queue.entries(ALL, 9), before)
         self.assertEqual(names(await self.lease(now=NOW + 60)), ["A", "B"])
         self.assertEqual(await self.queue.free(ME), 3)
+
+    async def test_whatever_another_server_said_can_be_noted(self):
+        await self.put(sending("A"), sending("B"))
+        one, two = await self.lease()
+        said = "no\udcff \u20ac\x00"
+        await self.queue.settle(one, later(one, NOW + 1, reply=said))
+        number = two.recipients[0].recipient_id
+        held = Settlement(number, Disposal.HELD, reply=said, hold=said)
+        await self.queue.settle(two, [held])
+        first, second = await self.queue.entries(ALL, 9)
+        self.assertEqual(first.recipients[0].reply, "no? \u20ac\x00")
+        self.assertEqual(second.recipients[0].hold, "no? \u20ac\x00")
 
     async def test_a_store_that_is_closed_says_so(self):
         await self.store.stop()
@@ -222,8 +235,8 @@ class SharedTests(QueueFixture, SQLiteFixture, TestCase):
         self.assertEqual(names(await self.lease()), ["A"])
 
     async def test_what_nobody_was_told_of_is_noticed_after_a_while(self):
-        other = await self.another()
         self.patch(Announcer, "announce", lambda announcer, pairs: None)
+        other = await self.another()
         calls = []
         self.addCleanup(self.queue.watch(lambda: calls.append(1)))
         poll = self.store._access._poll

@@ -101,7 +101,7 @@ def _end(
     change.connection.executemany(
         _HELD,
         [
-            (one.hold, *_found_out(one))
+            (_text(one.hold), *_found_out(one))
             for one in ended
             if one.disposal is Disposal.HELD
         ],
@@ -109,7 +109,16 @@ def _end(
 
 
 def _found_out(one: Settlement) -> tuple[object, ...]:
-    return one.status, one.reply, one.attempted, one.warned, one.recipient_id
+    return (
+        one.status, _text(one.reply), one.attempted, one.warned, one.recipient_id
+    )
+
+
+def _text(text: str) -> str:
+    """*text* as it can be stored: what another server said must not keep anybody from
+    noting that it was said.
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def remove(
