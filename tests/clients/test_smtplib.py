@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import smtplib
 
+from mailhub.mail.queue_list import ALL
+
 from .corpus import ALICE, BOB, KOREAN_SUBJECT, korean, small
 from .fixture import PASSWORD, ClientTests
 
@@ -136,18 +138,17 @@ class SmtplibTests(ClientTests):
         )
         self.assertEqual((error.smtp_code, error.smtp_error[:5]), (535, b"5.7.8"))
 
-    async def test_mail_of_a_user_for_elsewhere_waits_for_a_way_out(self):
+    async def test_mail_of_a_user_for_elsewhere_waits_in_the_queue(self):
         def send():
             address = self.address("submissions")
             with smtplib.SMTP_SSL(*address, context=self.tls) as client:
                 client.login(ALICE, PASSWORD)
                 client.sendmail(ALICE, [BOB], small(1))
 
-        error = await self.assertFailure(
-            self.in_thread(send), smtplib.SMTPRecipientsRefused
-        )
-        [(code, _)] = error.recipients.values()
-        self.assertEqual(code // 100, 4)
+        await self.in_thread(send)
+        [entry] = await self.hub.service.store.queue.entries(ALL, 10)
+        self.assertEqual(entry.message.sender, ALICE)
+        self.assertEqual([each.recipient for each in entry.recipients], [BOB])
 
     async def test_lmtp_answers_for_each_recipient(self):
         def send():
