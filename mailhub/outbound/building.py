@@ -12,6 +12,7 @@ from .by_mx import ByMX, Choice
 from .by_route import ByRoute
 from .carrier import Carrier
 from .certificates import PublicTrust
+from .http import ByHTTP
 from .pool import Reuse
 from .routes import ANY, Routes
 from .secrets import secrets_in
@@ -38,7 +39,7 @@ def way_out(
     :param own_addresses: where it listens to the world, as text.
     :param policies: what servers have to prove; those of DANE unless given.
     :param trust: the authorities whose certificates prove a smarthost's name.
-    :param others: see :class:`~mailhub.outbound.ways.WayOut`.
+    :param others: see :class:`~mailhub.outbound.ways.WayOut`; ``http`` is there.
     """
     sessions = Sessions(reactor, conduct_of(settings, host_name))
     carrier = Carrier(reactor, sessions, settings.attempt)
@@ -62,7 +63,7 @@ def way_out(
         ByMX(carrier, resolver, policies, choice),
         by_route,
         sessions,
-        others,
+        {"http": ByHTTP(reactor), **(others or {})},
     )
 
 
