@@ -97,6 +97,13 @@ class ClassicFiles:
         if self._homes is not None:
             self._homes.look_again()
 
+    def aliases(self) -> list[Aliases]:
+        """What the alias files have, as far as they have been read.
+
+        :raises LocalFault: one was never right.
+        """
+        return [kept.now() for kept in self._aliases]
+
     async def is_local_domain(self, domain: str) -> bool:
         """Whether local-host-names has it, or it is a virtual domain."""
         if domain == self._origin != "":

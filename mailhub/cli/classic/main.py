@@ -16,6 +16,7 @@ from ..outcome import Exit, failure_of
 COMMANDS = {
     "sendmail": ("sendmail", "main"),
     "mailq": ("postqueue", "mailq"),
+    "newaliases": ("newaliases", "main"),
     "makemap": ("makemap", "main"),
     "postqueue": ("postqueue", "main"),
     "postsuper": ("postsuper", "main"),

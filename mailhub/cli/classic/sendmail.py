@@ -234,10 +234,17 @@ def _nothing(invocation: Invocation, call: Call) -> None:
     """What the server does by itself, or has not."""
 
 
+def _check_aliases(invocation: Invocation, call: Call) -> None:
+    from .newaliases import main as newaliases
+
+    newaliases(invocation, ())
+
+
 _MODES: dict[str, Callable[[Invocation, Call], None]] = {
     "send": _send,
     "smtp": _speak,
     "list": lambda invocation, call: show(invocation),
+    "aliases": _check_aliases,
     "flush": _flush,
     "start": _start,
     "nothing": _nothing,

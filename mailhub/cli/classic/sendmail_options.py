@@ -20,7 +20,7 @@ _LETTERS = (
 #: What -b may be, and what that is for.
 MODES = {
     "m": "send", "a": "send", "s": "smtp", "p": "list", "d": "start", "l": "start",
-    "D": "start", "h": "nothing", "H": "nothing",
+    "D": "start", "h": "nothing", "H": "nothing", "i": "aliases",
 }  # fmt: skip
 _NOTIFY = {
     "success": Notify.SUCCESS, "failure": Notify.FAILURE, "delay": Notify.DELAY
