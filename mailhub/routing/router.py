@@ -106,11 +106,13 @@ class Router:
     async def forwarder(self, sender: Address, departure: Departure) -> str:
         """The address for MAIL when mail of *sender* leaves as *departure* says.
 
-        Bounces of what a list or a forward sent on come back to here.
+        Bounces of what a list or a forward sent on come back to here.  Programs and
+        mailboxes beside this server, which no SPF is asked for, see who has sent it.
         """
         if departure.owner is not None:
             return departure.owner
-        if not departure.via or self._srs is None:
+        is_beside = departure.destination.startswith(_BESIDE)
+        if not departure.via or is_beside or self._srs is None:
             return format_mailbox(sender).decode()
         if await self.lookups.localized(sender.local.lower(), sender.domain):
             return format_mailbox(sender).decode()
@@ -166,4 +168,6 @@ class Router:
         )
 
 
+#: How destinations begin that are no other organisation's servers.
+_BESIDE = ("lmtp:", "function:", "http:", "program:")
 _GOES_OUT = frozenset({Outcome.LOCAL, Outcome.RELAY, Outcome.ELSEWHERE})

@@ -459,6 +459,13 @@ class ForwarderTests(ExpansionTestCase):
         found = await self.sender_of("list@example.org")
         self.assertEqual(found, "owner-list@example.org")
 
+    async def test_programs_and_mailboxes_beside_us_see_who_has_sent_it(self):
+        for way in ("function:x", "lmtp:127.0.0.1:24", "https://h.example/"):
+            await self.alias("x@example.org", way)
+            self.assertEqual(await self.sender_of("x@example.org"), "Al@example.com")
+        await self.alias("x@example.org", "smtp:mx.far.example")
+        self.assertIn("SRS0=", await self.sender_of("x@example.org"))
+
     async def test_without_srs_the_sender_stays(self):
         self.use()
         self.assertEqual(await self.sender_of("ann@example.org"), "Al@example.com")
