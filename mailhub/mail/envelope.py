@@ -103,12 +103,14 @@ class Order(Enum):
 
     ``RELAY``: it may go wherever its recipient is, though its sender is a stranger.
     ``DISCARD``: it is thrown away, and nobody is told.  ``HOLD``: it waits in the
-    queue for a person.
+    queue for a person.  ``REDIRECT``: the address that is its reason gets it instead,
+    if that is said before the message comes.
     """
 
     RELAY = "relay"
     DISCARD = "discard"
     HOLD = "hold"
+    REDIRECT = "redirect"
 
 
 @dataclass(slots=True)

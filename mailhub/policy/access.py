@@ -15,7 +15,8 @@ from ..tables.actions import Action, What
 from .check import ACCEPT, Indifferent, Verdict, refuse
 
 _ORDERS = {
-    What.RELAY: Order.RELAY, What.DISCARD: Order.DISCARD, What.HOLD: Order.HOLD
+    What.RELAY: Order.RELAY, What.DISCARD: Order.DISCARD, What.HOLD: Order.HOLD,
+    What.REDIRECT: Order.REDIRECT,
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from ..errors import (
 )
 from ..interfaces import ISubmission
 from ..mail.account import Delivery, Target
-from ..mail.address import Address
+from ..mail.address import Address, parse_mailbox
 from ..mail.dates import format_date
 from ..mail.envelope import Envelope, Notify, Order
 from ..mail.headers import header_line
@@ -110,6 +110,9 @@ class _Submission:
             Order.RELAY in orders or Order.RELAY in envelope.orders
         ):
             raise objection
+        elsewhere = orders.get(Order.REDIRECT) or envelope.orders.get(Order.REDIRECT)
+        if elsewhere is not None:
+            decision = await self._redirected(elsewhere)
         if decision.departures and not self._leaves:
             departure = decision.departures[0]
             raise NoRouteYet(f"{decision.address} leads to {departure.recipient}")
@@ -124,6 +127,18 @@ class _Submission:
             # Most messages have one recipient.
             route = decision
         envelope.routes[address] = route
+
+    async def _redirected(self, target: str) -> Decision:
+        """What a check's *target* gets in the place of a recipient.
+
+        :raises LocalFault: nobody is there; a person has to mend that.
+        """
+        address = parse_mailbox(target.encode(), smtputf8=True)
+        decision = await self._router.resolve(address)
+        objection = decision.objection()
+        if objection is not None and not isinstance(objection, RelayDenied):
+            raise LocalFault(f"redirected to {target}: {objection}")
+        return decision
 
     async def message(
         self, envelope: Envelope, content: Any

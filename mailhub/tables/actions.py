@@ -9,6 +9,7 @@
 ``ERROR:5.7.1:550 text``               the same in Sendmail's words
 ``DISCARD``, ``DISCARD reason``        taken and thrown away
 ``HOLD reason``, ``QUARANTINE:reason`` taken, and waits in the queue for a person
+``REDIRECT address``                   goes to that address instead
 ``PREPEND Name: text``                 gets this header line
 ``WARN text``, ``INFO text``           the log gets a line
 =====================================  ===========================================
@@ -20,7 +21,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from ..errors import Refused, Status
+from ..errors import MailError, Refused, Status
+from ..mail.address import parse_mailbox
 
 
 class What(Enum):
@@ -31,6 +33,7 @@ class What(Enum):
     REFUSE = "refuse"
     DISCARD = "discard"
     HOLD = "hold"
+    REDIRECT = "redirect"
     PREPEND = "prepend"
     WARN = "warn"
 
@@ -77,6 +80,7 @@ _WORDS = {
     "DISCARD": What.DISCARD,
     "HOLD": What.HOLD,
     "QUARANTINE": What.HOLD,
+    "REDIRECT": What.REDIRECT,
     "PREPEND": What.PREPEND,
     "WARN": What.WARN,
     "INFO": What.WARN,
@@ -88,7 +92,6 @@ _REFUSALS = {
     "ERROR": (True, "Access denied"),
 }
 _OTHER_PLACES = {
-    "REDIRECT": "an alias sends mail elsewhere",
     "BCC": "an alias with several targets makes copies",
     "FILTER": "a transport map sends mail another way",
     "DEFER_IF_PERMIT": "write DEFER",
@@ -118,7 +121,16 @@ def parse_action(text: str, origin: str) -> Action:
         raise UnknownAction(f"expected OK, REJECT or another action, got {text[:40]!r}")
     if what is What.PREPEND and not _FIELD.fullmatch(rest):
         raise UnknownAction(f"expected a header line behind {word}")
+    if what is What.REDIRECT:
+        rest = _address(rest)
     return Action(what, _bare(rest), origin=origin)
+
+
+def _address(text: str) -> str:
+    try:
+        return str(parse_mailbox(text.encode(), smtputf8=True))
+    except MailError as error:
+        raise UnknownAction(f"expected an address behind REDIRECT: {error}") from None
 
 
 def _split(text: str) -> tuple[str, str]:

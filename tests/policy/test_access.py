@@ -38,6 +38,8 @@ From:pre@example.com  PREPEND X-From: odd
 To:closed@example.org 421 4.7.1 Later
 To:spool@example.org  HOLD
 To:null@example.org   DISCARD
+To:gone@example.org   REDIRECT jim@example.org
+From:other@example.com REDIRECT jo@example.org
 To:friends.example    RELAY
 """
 
@@ -115,6 +117,7 @@ class AccessTests(AccessCase):
                 {"host": "192.0.2.3", "sender": "odd@example.com"},
                 {Order.HOLD: "odd sender"},
             ),
+            ({"sender": "other@example.com"}, {Order.REDIRECT: "jo@example.org"}),
             ({"host": "192.0.2.9"}, {}),
         ):
             self.assertEqual(self.mail(**facts).orders, orders)
@@ -126,6 +129,7 @@ class AccessTests(AccessCase):
         for address, orders in (
             ("spool@example.org", [Order.HOLD]),
             ("null@example.org", [Order.DISCARD]),
+            ("gone@example.org", [Order.REDIRECT]),
             ("x@a.friends.example", [Order.RELAY]),
             ("jo@example.org", []),
         ):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from twisted.internet.defer import Deferred
+
 from mailhub.errors import (
+    LocalFault,
     NoRouteYet,
     Refused,
     RelayDenied,
@@ -438,6 +441,21 @@ class OrderTests(SendingTestCase):
         expected = {"new@example.org": "new", "n@example.com": "new",
                     "jo@in.example": ""}  # fmt: skip
         self.assertEqual(holds, expected)
+
+    async def test_somebody_else_gets_what_is_redirected(self):
+        for moment in ("connection", "sender", "recipient"):
+            self.check(moment, Order.REDIRECT, "bob@example.org")
+            await self.send("ann@example.org", "jo@in.example")
+            [delivery] = self.store.made
+            self.assertEqual(delivery.targets, self.targets("bob"))
+            self.assertEqual(delivery.sendings, ())
+            self.store.made.clear()
+
+    async def test_mail_that_is_redirected_to_nobody_waits(self):
+        self.check("recipient", Order.REDIRECT, "nobody@example.org")
+        await self.assertFailure(
+            Deferred.fromCoroutine(self.send("ann@example.org")), LocalFault
+        )
 
     async def test_what_is_thrown_away_is_taken(self):
         for moment in ("connection", "sender", "recipient", "message"):

@@ -183,6 +183,7 @@ class ActionTests(SynchronousTestCase):
             ("HOLD look at it", What.HOLD, "look at it"),
             ("QUARANTINE:look at it", What.HOLD, "look at it"),
             ('QUARANTINE:"look at it"', What.HOLD, "look at it"),
+            ("REDIRECT jo@example.org", What.REDIRECT, "jo@example.org"),
             ("PREPEND X-Seen: yes", What.PREPEND, "X-Seen: yes"),
             ("WARN odd client", What.WARN, "odd client"),
             ("INFO odd client", What.WARN, "odd client"),
@@ -191,7 +192,7 @@ class ActionTests(SynchronousTestCase):
             self.assertEqual((action.what, action.text), (what, told), text)
 
     def test_what_means_nothing_here_is_told(self):
-        for text in ("", "NONSENSE", "REDIRECT a@b", "BCC a@b", "FILTER smtp:x",
+        for text in ("", "NONSENSE", "REDIRECT", "REDIRECT a b", "BCC a@b", "FILTER smtp:x",
                      "DEFER_IF_PERMIT", "reject_unauth_destination", "250 fine",
                      "PREPEND", "550\u2028x"):  # fmt: skip
             self.assertRaises(UnknownAction, parse_action, text, "/f:1")
