@@ -6,7 +6,6 @@ whatever a domain has published.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -115,7 +114,8 @@ def check_chain(
 
 
 class PublicTrust:
-    """The authorities that this machine trusts, read when first needed.
+    """The authorities that this machine trusts, read when first needed: those that
+    OpenSSL knows, as for policies over HTTPS.
 
     :param certificates: these instead.
     """
@@ -123,6 +123,7 @@ class PublicTrust:
     def __init__(self, certificates: Iterable[Certificate] | None = None) -> None:
         self._certificates = None if certificates is None else list(certificates)
         self._store: crypto.X509Store | None = None
+        self._context: SSL.Context | None = None
 
     def check(self, chain: Sequence[Certificate], host: str) -> None:
         """:raises TLSFault: *chain* does not prove *host*."""
@@ -133,17 +134,13 @@ class PublicTrust:
 
     def _opened(self) -> crypto.X509Store:
         if self._store is None:
-            store = crypto.X509Store()
             if self._certificates is None:
-                _add_system(store)
-            else:
-                for each in self._certificates:
-                    store.add_cert(crypto.X509.from_cryptography(each))
-            self._store = store
+                # The store is the context's own, and goes with it.
+                self._context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+                self._context.set_default_verify_paths()
+                self._store = self._context.get_cert_store()
+            if self._store is None:
+                self._store = crypto.X509Store()
+            for each in self._certificates or ():
+                self._store.add_cert(crypto.X509.from_cryptography(each))
         return self._store
-
-
-def _add_system(store: crypto.X509Store) -> None:
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile or paths.capath:
-        store.load_locations(paths.cafile, paths.capath)

@@ -88,14 +88,14 @@ def policy_id(records: Iterable[object]) -> str | None:
 def parse_policy(text: str) -> Policy:
     """The policy that *text* states (RFC 8461, section 3.2).
 
-    What is not known is passed over, and of a field that is there twice the first
-    counts.
+    What is not known is passed over, empty lines too, and of a field that is there
+    twice the first counts.
 
     :raises SyntaxFault: it is none.
     """
     fields: dict[str, str] = {}
     patterns: list[str] = []
-    for line in text.replace("\r\n", "\n").rstrip("\n").split("\n"):
+    for line in filter(None, text.replace("\r\n", "\n").split("\n")):
         match = _LINE.match(line)
         if match is None:
             raise SyntaxFault("a line of the policy that is no field")

@@ -67,6 +67,7 @@ class PolicyTests(SynchronousTestCase):
             ),
             Policy(Mode.TESTING, ("mx1.far.example", "*.far.example"), 0),
         )
+        self.assertEqual(parse_policy(GOOD.replace("\n", "\n\n")), parse_policy(GOOD))
         self.assertEqual(
             parse_policy("version: STSv1\nmode: none\nmax_age: 9999999999").max_age,
             MAX_AGE,
@@ -92,7 +93,7 @@ class PolicyTests(SynchronousTestCase):
             GOOD.replace("mx.far", "a..b"),
             GOOD.replace("mx.far.example", "mx.far.example."),
             GOOD.replace("mx.far.example", "a/b"),
-            GOOD.replace("\n", "\n\n"),
+            GOOD.replace("\n", "\n \n"),
         ):
             self.assertRaises(SyntaxFault, parse_policy, bad)
 
