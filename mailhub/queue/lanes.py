@@ -16,6 +16,9 @@ LONGEST_SILENCE = 1800.0
 #: another attempt at the same, and for one that could not be reached when it was tried.
 #: The dead must not take the place of the living.
 FIRST_PART, MORE_PART, PROBE_PART = 0.75, 0.25, 0.25
+#: Seconds for a destination to answer for the first time, before it is left at the
+#: attempts that are under way.
+HESITATION = 0.5
 #: The part that is left free for mail that is more urgent than usual (RFC 6710).
 URGENT_PART = 0.05
 
@@ -48,6 +51,7 @@ class Lane:
 
     :ivar width: attempts at the same time.
     :ivar answered: when it was reached for the last time.
+    :ivar tried: when attempts began after there were none.
     :ivar failures: how often in a row it was not reached.
     :ivar silent_until: nobody tries it before.
     :ivar last: how the last attempt went that did not reach it.
@@ -61,6 +65,7 @@ class Lane:
     urgent: deque[Errand] = field(default_factory=deque)
     usual: deque[Errand] = field(default_factory=deque)
     answered: float = float("-inf")
+    tried: float = 0.0
     failures: int = 0
     silent_until: float = 0.0
     last: Result | None = None
@@ -89,6 +94,8 @@ class Lane:
         """How many attempts could begin."""
         if self.failures:
             return 1 if now >= self.silent_until and not self.active else 0
+        if self.active and self.is_unproven and now - self.tried > HESITATION:
+            return 0
         return max(0, int(self.width) - self.active)
 
 
@@ -172,6 +179,8 @@ class Lanes:
         self._count(errand, -1)
         self.enlist(lane)
         errand.began = now
+        if not lane.active:
+            lane.tried = now
         self.active += 1
         lane.active += 1
         if lane.is_unproven:
