@@ -80,6 +80,7 @@ PROGRAMS = (
     _own("poison", "moderation"),
     _own("nameless", "patience"),
     _own("strangers", "line-limits"),
+    _own("freeze", "threads"),
 )  # fmt: skip
 
 

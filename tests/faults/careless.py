@@ -25,12 +25,13 @@ POISON_FOR_PARSER = b"X-Poison: parser"
 
 def without_threads() -> None:
     """Large messages are looked into where everybody waits for it."""
-    from mailhub.store.sqlite import incoming
+    from mailhub.store.sqlite import access, incoming
 
     async def here(reactor: Any, pool: Any, work: Any, *arguments: Any) -> Any:
         return work(*arguments)
 
     incoming.deferToThreadPool = here  # type: ignore[assignment]
+    access.deferToThreadPool = here  # type: ignore[assignment]
 
 
 def without_try_again() -> None:

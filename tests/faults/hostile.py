@@ -103,8 +103,8 @@ MESSAGES: dict[str, Callable[[], bytes]] = {
     "100,000 parameters": lambda: _field(
         b"Content-Type: text/plain;\r\n a", b"*0*=x;\r\n a", 100_000
     ),
-    "100,000 encoded words": lambda: _field(
-        b"Subject", b"=?utf-8?q?=C3=BC?=\r\n ", 100_000
+    "200,000 encoded words": lambda: _field(
+        b"Subject", b"=?utf-8?q?=C3=BC?=\r\n ", 200_000
     ),
     "100,000 languages": lambda: _field(b"Content-Language", b"de,\r\n ", 100_000),
     "100,000 references": lambda: _field(b"References", b"<a@b>\r\n ", 100_000),
@@ -124,7 +124,7 @@ FETCHES = (
 SEARCHES = (
     "TEXT nowhere", "BODY ipsuz", 'SUBJECT "\xfc"', "FROM nobody", "CC nobody",
     "HEADER X-Filler nowhere", "NOT TEXT a", "SENTSINCE 1-Jan-2030",
-    "OR " * 45 + "SUBJECT a " + "TEXT b " * 45,
+    "OR " * 45 + "SUBJECT a" + " TEXT b" * 45,
     "HEADER References nowhere HEADER To nowhere HEADER Cc nowhere",
     " ".join("TEXT " + "ab"[n % 2] * (n + 1) for n in range(60)),
 )  # fmt: skip
@@ -145,9 +145,15 @@ COMMANDS: dict[str, bytes] = {
     "3,000 keywords": b"STORE 1 +FLAGS (" + _NAMES.encode() + b")",
     "everything of all": b"FETCH 1:* ALL",
     "a thousand levels": b'CREATE "' + b"a/" * 1_000 + b'b"',
-    "copy all": b"COPY 1:* Archive",
-    "move all": b"MOVE 1:* Trash",
     "search in all": b"SEARCH TEXT nowhere",
     "search headers of all": b"SEARCH SUBJECT nowhere FROM nowhere",
-    "close and expunge": b"CLOSE",
+    "copy all": b"COPY 1:* Archive",
+    "move all": b"MOVE 1:* Trash",
+}
+#: What is not answered with OK.
+REFUSED = {
+    "8,000 parentheses": b"BAD",
+    "a search for sets": b"NO [LIMIT]",
+    "3,000 keywords": b"NO [LIMIT]",
+    "a thousand levels": b"NO [CANNOT]",
 }

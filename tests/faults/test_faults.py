@@ -104,3 +104,9 @@ class FaultTests(TestCase):
 
     async def test_strangers_whose_lines_are_kept_are_found_out(self):
         await self.perform("strangers", control=True)
+
+    async def test_nothing_hostile_keeps_everybody_waiting(self):
+        await self.perform("freeze")
+
+    async def test_work_on_large_messages_where_all_wait_is_found_out(self):
+        await self.perform("freeze", control=True)
