@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import tomllib
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailhub.cli import import_files
 from mailhub.cli.import_postfix import import_postfix
 from mailhub.cli.import_sendmail import import_sendmail
 from mailhub.cli.outcome import Exit
@@ -87,6 +91,14 @@ smtpd_recipient_restrictions = permit_sasl_authenticated, reject_unauth_destinat
   check_recipient_access pcre:/etc/postfix/pcre
 biff = no
 """
+#: Pieces that lines of both files are made of.
+PIECES = st.sampled_from(
+    ["\n", "\n", " ", "\t", "=", ",", ":", "[", "]", "$", "{", "}", "/etc/x", "hash:"]
+    + ["D", "j", "M", "S", "C", "w", "F", "R-o", "K", "access hash ", "O ", "T", "V"]
+    + ["AliasFile=", "ForwardPath=", "DaemonPortOptions=", "Timeout.queuereturn="]
+    + ["myhostname =", "mynetworks =", "relayhost =", "inet_interfaces =", "a.b", "::1"]
+    + ["smtpd_client_restrictions =", "check_client_access ", "9", "d", "\0", "\u00e9"]
+)
 FILES = "local-host-names", "relay-domains", "access", "virtusertable", "aliases"
 
 
@@ -170,7 +182,7 @@ class SendmailTests(ImportCase):
             self.assertIn(each["why"], answer["text"])
 
     def test_each_line_that_says_something_is_a_setting_or_left(self) -> None:
-        for line, settings, left in (
+        for line, chosen, left in (
             ("O MaxMessageSize=0", 0, 1),
             ("O MaxMessageSize=1", 0, 1),
             ("O MaxMessageSize=2097152", 1, 0),
@@ -192,7 +204,7 @@ class SendmailTests(ImportCase):
         ):
             carried = import_sendmail(line)
             found = (len(carried.chosen), len(carried.left))
-            self.assertEqual(found, (settings, left), line)
+            self.assertEqual(found, (chosen, left), line)
 
     def test_forwards_without_an_origin_are_left(self) -> None:
         carried = import_sendmail("O ForwardPath=$z/.forward")
@@ -274,7 +286,7 @@ class PostfixTests(ImportCase):
             self.assertIn(what, told)
 
     def test_each_parameter_is_a_setting_or_left(self) -> None:
-        for line, settings, left in (
+        for line, chosen, left in (
             ("message_size_limit = 0", 0, 1),
             ("message_size_limit = many", 0, 1),
             ("relayhost =", 0, 0),
@@ -294,7 +306,7 @@ class PostfixTests(ImportCase):
             base = "" if "inet_interfaces" in line else "\ninet_interfaces="
             carried = import_postfix(f"mydestination=\n{line}{base}\n")
             found = (len(carried.chosen), len(carried.left))
-            self.assertEqual(found, (settings, left), line)
+            self.assertEqual(found, (chosen, left), line)
 
 
 class CommandLineTests(ImportCase):
@@ -322,6 +334,20 @@ class CommandLineTests(ImportCase):
             path = self.write("x", text)
             self.fails(code, "import", path)
         self.fails(Exit.NO_INPUT, "import", self.path("gone"))
+
+    def test_a_file_has_its_limit(self) -> None:
+        text = "biff = no\n"
+        self.patch(import_files, "LARGEST_FILE", len(text))
+        path = self.write("main.cf", text)
+        self.works("import", path)
+        path = self.write("main.cf", text + "\n")
+        self.assertIn("more than", self.fails(Exit.DATA_WRONG, "import", path))
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.lists(PIECES, max_size=30).map("".join))
+    def test_any_lines_are_settings_or_left(self, text) -> None:
+        for read in (import_sendmail, import_postfix):
+            read(text).values("/")
 
     def test_a_line_cannot_become_a_setting_by_itself(self) -> None:
         """Attack: a line end that a comment does not see."""

@@ -13,9 +13,10 @@ from mailhub.errors import Refused, Status
 from mailhub.mail.address import Address, parse_mailbox
 from mailhub.routing.decision import Outcome
 from mailhub.routing.expansion import Customs
-from mailhub.routing.files import ClassicFiles
+from mailhub.routing.files import MAX_INCLUDES, ClassicFiles
 from mailhub.routing.router import Router
 from mailhub.store.memory import MemoryStore
+from mailhub.tables.forward import MAX_INCLUDE
 from mailhub.watched import homes
 from mailhub.watched.places import Places
 from mailhub.watched.shelf import LOOK_SECONDS, Shelf, run_here
@@ -196,6 +197,20 @@ class ListTests(FilesCase):
     async def test_a_list_without_an_absolute_path_lets_mail_wait(self):
         self.write("aliases", "list: :include:members")
         await self.check("list@example.org", outcome=Outcome.BROKEN)
+
+    async def test_a_list_has_its_limit(self):
+        fitting = "jo\n" + "#" * (MAX_INCLUDE - 3)
+        self.write("members", fitting)
+        await self.check("list@example.org", "jo@example.org")
+        self.write("members", fitting + "#")
+        self.use({"aliases": (self.path("aliases"),)})
+        await self.check("list@example.org", outcome=Outcome.BROKEN)
+
+    async def test_so_many_lists_are_kept_and_no_more(self):
+        for number in range(MAX_INCLUDES + 1):
+            path = self.write(f"l{number}", "jo")
+            await self.files.include(path)
+        self.assertEqual(len(self.files._includes), 1)
 
     async def test_a_list_in_itself_is_read_once(self):
         self.write("members", f"jo, :include:{self.path('members')}")

@@ -192,9 +192,9 @@ class ActionTests(SynchronousTestCase):
             self.assertEqual((action.what, action.text), (what, told), text)
 
     def test_what_means_nothing_here_is_told(self):
-        for text in ("", "NONSENSE", "REDIRECT", "REDIRECT a b", "BCC a@b", "FILTER smtp:x",
-                     "DEFER_IF_PERMIT", "reject_unauth_destination", "250 fine",
-                     "PREPEND", "550\u2028x"):  # fmt: skip
+        for text in ("", "NONSENSE", "REDIRECT", "REDIRECT a b", "BCC a@b",
+                     "FILTER smtp:x", "DEFER_IF_PERMIT", "reject_unauth_destination",
+                     "250 fine", "PREPEND", "550\u2028x"):  # fmt: skip
             self.assertRaises(UnknownAction, parse_action, text, "/f:1")
 
     def test_a_refusal_is_a_new_one_each_time(self):

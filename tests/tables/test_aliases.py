@@ -124,6 +124,12 @@ class AliasTests(SynchronousTestCase):
         [remark] = aliases.remarks
         self.assertEqual(str(remark), "/f:2: 'a' has an entry in line 1; that counts")
 
+    def test_a_hundred_thousand_names(self):
+        text = "".join(f"u{n}: t{n}@example.net\n" for n in range(100_000))
+        aliases = parse_aliases(text.encode(), "/f")
+        self.assertEqual(len(aliases.entries), 100_000)
+        self.assertEqual(aliases.find("u99999").targets, ("t99999@example.net",))
+
     def test_names_may_have_a_domain(self):
         aliases = parse_aliases(b'Jo@Example.org: jim\n"a b"@c.d: x\n', "/f")
         self.assertEqual(aliases.find("jo@example.org").targets, ("jim",))
