@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from mailhub.net import accepting, watching
 from mailhub.net.accepting import accept_on, can_accept
 from mailhub.net.binding import bind_internet
 
@@ -177,6 +178,24 @@ class AcceptingTests(PortTestCase):
         self.assertCountEqual(told, names)
         for guest in self.inn.guests:
             await self.leave(guest)
+
+    def test_those_beyond_what_one_turn_lets_in_come_with_the_next(self) -> None:
+        self.patch(accepting, "MOST_AT_ONCE", 2)
+        for _ in range(3):
+            self.connect()
+        for here in (2, 3):
+            self.port.watch.doRead()
+            self.assertEqual(len(self.inn.guests), here)
+        for guest in self.inn.guests:
+            guest.transport.connectionLost(Failure(ConnectionDone()))
+
+    async def test_those_beyond_what_one_turn_serves_are_served_next(self) -> None:
+        self.patch(watching, "MOST_AT_ONCE", 2)
+        for client, _ in [await self.visit() for _ in range(3)]:
+            client.sendall(b"x")
+        for served in (2, 3):
+            self.port.watch.doRead()
+            self.assertEqual(sum(bool(guest.got) for guest in self.inn.guests), served)
 
     async def test_a_connection_tells_both_its_ends(self) -> None:
         client, guest = await self.visit()
