@@ -20,34 +20,34 @@ class Reuse:
     :ivar messages: that go over it.
     :ivar age: seconds since it was made.
     :ivar idle: seconds that it waits for another message.
+    :ivar most_idle: sessions that wait at the same time, to all servers together.
     """
 
     messages: int = 1_000
     age: float = 300.0
     idle: float = 10.0
+    most_idle: int = 256
 
 
 class Pool:
     """Idle sessions by where they lead to.
 
     :param now: the time, in seconds.
+    :ivar idle: how many wait.
     """
 
     def __init__(self, reuse: Reuse, now: Callable[[], float]) -> None:
         self._reuse = reuse
         self._now = now
         self._idle: dict[Place, list[SMTPClient]] = {}
-
-    @property
-    def idle(self) -> int:
-        """How many sessions wait."""
-        return sum(len(each) for each in self._idle.values())
+        self.idle = 0
 
     def take(self, place: Place) -> SMTPClient | None:
         """A session that may be used, the one that waits for the shortest time."""
         waiting = self._idle.get(place)
         while waiting:
             client = waiting.pop()
+            self.idle -= 1
             if not waiting:
                 del self._idle[place]
             if client.is_free:
@@ -60,7 +60,9 @@ class Pool:
             return
         most = client.able.most_messages or self._reuse.messages
         young = self._now() - client.since < self._reuse.age
-        if young and client.messages < min(most, self._reuse.messages):
+        is_useful = young and client.messages < min(most, self._reuse.messages)
+        if is_useful and self.idle < self._reuse.most_idle:
+            self.idle += 1
             self._idle.setdefault(place, []).append(client)
         else:
             client.quit()
@@ -70,5 +72,6 @@ class Pool:
         waiting = self._idle.get(place, [])
         if client in waiting:
             waiting.remove(client)
+            self.idle -= 1
             if not waiting:
                 del self._idle[place]

@@ -41,6 +41,8 @@ from .client_transaction import Move, Transaction
 #: Octets of a message that are read and written in one go.
 PIECE = 262_144
 QUIT = b"QUIT\r\n"
+#: More connections than a process can have.
+_UNLIMITED = 1 << 30
 _PROTOCOL_FAULTS = (MalformedReply, LineTooLong, BareNewline)
 
 
@@ -134,7 +136,6 @@ class SMTPClientFactory(ClientFactory):
         check: Callable[[SMTPClient], object] | None = None,
         log_in: Callable[[SMTPClient], Any] | None = None,
         waits: Waits | None = None,
-        limits: Limits | None = None,
         roll: Roll | None = None,
         idle: float = 10.0,
     ) -> None:
@@ -146,8 +147,12 @@ class SMTPClientFactory(ClientFactory):
         self.check = check
         self.log_in = log_in
         self.waits = waits or Waits()
-        self.limits = limits or Limits(
-            write_stall=self.waits.content, handshake=self.waits.short
+        # How many go to one server is for who sends to decide.
+        self.limits = Limits(
+            connections=_UNLIMITED,
+            connections_per_address=_UNLIMITED,
+            handshake=self.waits.short,
+            write_stall=self.waits.content,
         )
         self.roll = roll or Roll("out")
         self.tally = self.roll.tally

@@ -88,6 +88,11 @@ class _Session(Protocol):
             self.transport.write(reply + b"\r\n")
 
     def dataReceived(self, data: bytes) -> None:
+        if data.startswith(b"\x16\x03"):
+            # The hello of TLS, which is not spoken here.
+            self.transport.write(b"500 what?\r\n")
+            self.transport.loseConnection()
+            return
         self._buffer += data
         while not self.transport.disconnecting:
             if self._in_data:
