@@ -228,7 +228,8 @@ class Shelf:
             self.log.warn("{remark}", remark=str(remark))
 
     def _broken(self, failure: Any, kept: Kept[Any]) -> None:
-        """A bug, or threads that have ended."""
+        """A bug, or threads that have ended; the next change is read again."""
+        kept.seen = signature_of(kept.path)
         self.log.failure("{path} was not read", failure, path=kept.path)
         kept.faults = kept.faults or (Remark(kept.path, 0, "was not read"),)
         self._release(kept)

@@ -49,4 +49,7 @@ class Threads:
         """Do all that waits."""
         waiting, self._waiting = self._waiting, []
         for work, done in waiting:
-            done.callback(work())
+            try:
+                done.callback(work())
+            except Exception:
+                done.errback()

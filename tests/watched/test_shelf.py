@@ -229,6 +229,24 @@ class ThreadTests(ShelfCase):
         self.threads.finish()
         self.assertEqual(list(self.successResultOf(asked).lines), ["e.f"])
 
+    def test_a_parser_that_fails_is_told_of_once_for_each_file_it_fails_on(self):
+        def parse(data, path):
+            raise ValueError("a bug")
+
+        kept = self.keep()
+        kept.parse = parse
+        for _ in range(3):
+            asked = self.ask(kept)
+            self.threads.finish()
+            self.failureResultOf(asked, LocalFault)
+            self.clock.advance(LOOK_SECONDS)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.folder.write("x", "c.d")
+        asked = self.ask(kept)
+        self.threads.finish()
+        self.failureResultOf(asked, LocalFault)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_threads_that_have_ended_keep_nobody_waiting(self):
         async def ended(work):
             raise RuntimeError("no threads")
