@@ -12,7 +12,6 @@ from .by_mx import ByMX, Choice
 from .by_route import ByRoute
 from .carrier import Carrier
 from .certificates import PublicTrust
-from .http import ByHTTP
 from .pool import Reuse
 from .routes import ANY, Routes
 from .secrets import secrets_in
@@ -41,6 +40,10 @@ def way_out(
     :param trust: the authorities whose certificates prove a smarthost's name.
     :param others: see :class:`~mailhub.outbound.ways.WayOut`; ``http`` is there.
     """
+    # Twisted's endpoints take the variables by which systemd passes sockets, when they
+    # are imported: not before we have read them.
+    from .http import ByHTTP
+
     sessions = Sessions(reactor, conduct_of(settings, host_name))
     carrier = Carrier(reactor, sessions, settings.attempt)
     choice = Choice(
