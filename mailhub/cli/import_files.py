@@ -7,6 +7,8 @@ import re
 from argparse import ArgumentParser
 from dataclasses import asdict
 
+from ..config.faults import ConfigError
+from ..config.loading import Known, load
 from ..config.text import commented
 from .import_notes import Carried
 from .import_postfix import import_postfix
@@ -48,7 +50,9 @@ def convert(invocation: Invocation) -> Result:
     _drop_missing(carried)
     output = options.output and os.path.join(folder, options.output)
     beside = _beside(carried, output)
-    values = carried.values(os.path.dirname(output) if output else folder)
+    place = os.path.dirname(output) if output else folder
+    _drop_contradictions(carried, place)
+    values = carried.values(place)
     made = _opening(source) + commented(values) + _ending(carried)
     left = [asdict(each) for each in carried.left]
     data = {"config": output, "beside": list(beside), "text": made, "left": left}
@@ -100,6 +104,22 @@ def _drop_missing(carried: Carried) -> None:
         carried.chosen[table, key] = there
         if not there:
             del carried.chosen[table, key]
+
+
+def _drop_contradictions(carried: Carried, folder: str) -> None:
+    """Leave out what is right by itself, but not together with the rest."""
+    while True:
+        text = commented(carried.values(folder))
+        known = Known(os.path.join(folder, "mailhub.toml"), text)
+        try:
+            load(environ={}, folder=folder, known=known)
+        except ConfigError as error:
+            for fault in error.faults:
+                value = carried.chosen.pop((fault.table, fault.key))
+                said = f"[{fault.table}] {fault.key} = {value}"
+                carried.leave(0, said, fault.expected)
+            continue
+        return
 
 
 def _beside(carried: Carried, output: str | None) -> dict[str, list[str]]:

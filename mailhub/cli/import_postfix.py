@@ -69,6 +69,11 @@ class _Reader:
                 self.carried.leave(line, said, _ALWAYS[name])
             else:
                 self.carried.leave(line, said, "no setting of that kind")
+        if "smtpd_tls_cert_file" in self._lines:
+            # Postfix looks for the key in the same file.
+            self.values.setdefault("smtpd_tls_key_file", "$smtpd_tls_cert_file")
+            key = self.expanded(self.values["smtpd_tls_key_file"])
+            self.carried.chosen.setdefault(("tls", "key"), key)
         for name, value in _USUAL.items():
             if name not in self._lines:
                 said = f"{name}, which is left out"

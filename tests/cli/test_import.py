@@ -335,6 +335,19 @@ class CommandLineTests(ImportCase):
             self.fails(code, "import", path)
         self.fails(Exit.NO_INPUT, "import", self.path("gone"))
 
+    def test_what_does_not_go_together_is_left(self) -> None:
+        answer = self.imported("V10\nO ServerCertFile=/etc/ssl/cert.pem\n")
+        self.assertNotIn("tls", self.settings(answer))
+        left = self.left(answer)["[tls] certificate = /etc/ssl/cert.pem"]
+        self.assertEqual(left, "expected a key beside it")
+
+    def test_a_certificate_of_postfix_may_have_its_key_with_it(self) -> None:
+        answer = self.imported("smtpd_tls_cert_file = /etc/ssl/both.pem\n")
+        self.assertEqual(
+            self.settings(answer)["tls"],
+            {"certificate": "/etc/ssl/both.pem", "key": "/etc/ssl/both.pem"},
+        )
+
     def test_a_file_has_its_limit(self) -> None:
         text = "biff = no\n"
         self.patch(import_files, "LARGEST_FILE", len(text))
