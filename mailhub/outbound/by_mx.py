@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import MailError, Status
 from ..mail.queued import Result
+from ..smtp.client import SMTPClient
 from .addresses import is_public, literal_address
 from .carrier import Carrier, gravest
 from .mx import Exchanges, addresses_of, exchanges_of
@@ -80,10 +81,18 @@ class ByMX:
             except MailError as error:
                 failures.append(result_of_error(error))
                 continue
-            failures += await self._carrier.carry(parcel, places, policy, ends)
+            failures += await self._carrier.carry(
+                parcel, places, policy, ends, self._refuse_ourselves
+            )
             if not parcel.pending:
                 return
         parcel.settle_all(gravest(failures))
+
+    async def _refuse_ourselves(self, client: SMTPClient) -> None:
+        """The address may be ours without our knowing (attack: mail in a circle)."""
+        if client.name in self._choice.own_names:
+            text = f"{client.name} is this server"
+            raise NowhereToGo(text, Status.ROUTING_LOOP)
 
     async def _exchanges(self, domain: str) -> Exchanges:
         literal = literal_address(domain)

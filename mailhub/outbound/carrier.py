@@ -16,7 +16,7 @@ from ..smtp.client_steps import Step
 from .parcel import Parcel
 from .places import LHLO, Place
 from .results import result_of_error, result_of_fault
-from .sessions import LogIn, Sessions
+from .sessions import Prepare, Sessions
 from .tls_policy import HostPolicy
 
 
@@ -46,12 +46,12 @@ class Carrier:
         places: Sequence[Place],
         policy: HostPolicy,
         ends: float,
-        log_in: LogIn | None = None,
+        prepare: Prepare | None = None,
     ) -> list[Result]:
         """Send to one address after the other until nobody waits any more.
 
         :param ends: when to stop trying.
-        :param log_in: what logs in, where that is needed.
+        :param prepare: what is done on a new session before mail is sent: logging in.
 
         -> what went wrong
         """
@@ -60,7 +60,7 @@ class Carrier:
             if failures and self.is_over(ends):
                 break
             try:
-                await self._send_to(place, policy, log_in, parcel)
+                await self._send_to(place, policy, prepare, parcel)
             except SessionFailed as fault:
                 failures.append(result_of_fault(fault, place))
             except MailError as error:
@@ -70,7 +70,7 @@ class Carrier:
         return failures
 
     async def _send_to(
-        self, place: Place, policy: HostPolicy, log_in: LogIn | None, parcel: Parcel
+        self, place: Place, policy: HostPolicy, prepare: Prepare | None, parcel: Parcel
     ) -> None:
         client = self._sessions.used(place, policy)
         if client is not None:
@@ -81,7 +81,7 @@ class Carrier:
                 # It may have ended while it waited, which says nothing about now.
                 if fault.step is not Step.MAIL:
                     raise
-        client = await self._sessions.new(place, policy, log_in)
+        client = await self._sessions.new(place, policy, prepare)
         await self._send_over(client, place, parcel)
 
     async def _send_over(
@@ -110,8 +110,12 @@ class Carrier:
 def gravest(failures: Sequence[Result]) -> Result:
     """What the recipients that nobody decided about are told of.
 
-    One server that may be better later is a reason to wait.
+    One server that may be better later is a reason to wait; one that could be talked
+    to says more than one that could not.
     """
+    for failure in failures:
+        if failure.outcome is Outcome.DEFERRED and failure.reached:
+            return failure
     for failure in failures:
         if failure.outcome is Outcome.DEFERRED:
             return failure

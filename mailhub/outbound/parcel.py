@@ -25,7 +25,7 @@ from ..smtp.client_commands import (
 )
 from ..smtp.client_replies import ServerReply
 from ..store.content import READ_SIZE, BytesContent
-from .places import Place
+from .places import LHLO, Place
 from .results import result_of, result_of_error, unknown
 
 #: Recipients of one transaction (RFC 5321, section 4.5.3.1.8).
@@ -34,7 +34,7 @@ MOST_RECIPIENTS = 100
 _HEAD = 65_536
 #: RFC 8689, section 5.
 _WAIVED = re.compile(rb"(?:^|\n)TLS-Required:[ \t]*No[ \t]*\r?\n", re.IGNORECASE)
-_TOO_MANY = 452
+_TOO_MANY = frozenset({(452, "4.5.3"), (452, "4.0.0"), (552, "5.5.3")})
 #: Octets that are converted without a thread: some milliseconds.
 _AT_ONCE = 262_144
 
@@ -178,12 +178,13 @@ class Parcel:
         :param relayed: whether notifications of success are ours to send.
         """
         verdicts = sent.verdicts
+        may_split = place.verb != LHLO
         some_taken = any(each is not None and each.is_positive for each in verdicts)
         for index, verdict in zip(group, verdicts, strict=True):
             if verdict is None:
                 if sent.is_unknown:
                     self.settle([index], unknown(sent, place))
-            elif not (some_taken and _is_too_many(verdict)):
+            elif not (may_split and some_taken and _is_too_many(verdict)):
                 notify = self.lease.recipients[index].notify
                 ours = relayed and notify is not None and Notify.SUCCESS in notify
                 good = Outcome.RELAYED if ours else Outcome.DELIVERED
@@ -199,5 +200,8 @@ async def octets_of(content: Any) -> bytes:
 
 
 def _is_too_many(reply: ServerReply) -> bool:
-    """Whether a recipient belongs into another transaction (RFC 5321, 4.5.3.1.10)."""
-    return reply.code == _TOO_MANY
+    """Whether a recipient belongs into another transaction.
+
+    RFC 5321, section 4.5.3.1.10; who says no more than 452 may mean that.
+    """
+    return (reply.code, reply.status) in _TOO_MANY

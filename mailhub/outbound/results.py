@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import MailError
+from ..errors import DNSFault, MailError
 from ..mail.queued import Outcome, Result
 from ..smtp.client import Sent, SessionFailed
 from ..smtp.client_replies import ServerReply
@@ -12,6 +12,8 @@ from .places import Place
 _NO_PLACE = Place("", 0, "")
 #: RFC 3463: what is said of a session that ended before the server decided.
 _NO_ANSWER, _LOST = "4.4.1", "4.4.2"
+#: What goes wrong there goes wrong for any message.
+_BEFORE_ALL_MAIL = frozenset({Step.CONNECT, Step.GREETING, Step.HELLO, Step.TLS})
 
 
 def result_of(reply: ServerReply, place: Place, good: Outcome) -> Result:
@@ -41,8 +43,8 @@ def result_of_fault(fault: SessionFailed, place: Place = _NO_PLACE) -> Result:
         text, reached = str(fault.reply), True
         permanent = fault.reply.code == _NO_MAIL_HERE
     else:
-        reached = fault.step is not Step.CONNECT
-        status = _LOST if reached else _NO_ANSWER
+        reached = fault.step not in _BEFORE_ALL_MAIL
+        status = _NO_ANSWER if fault.step is Step.CONNECT else _LOST
         text, permanent = fault.text, False
     if permanent:
         return Result(Outcome.FAILED, status, text, place.host, place.address)
@@ -55,7 +57,9 @@ def result_of_error(error: MailError, place: Place = _NO_PLACE) -> Result:
     """What our own rules, or DNS, say."""
     outcome = Outcome.FAILED if error.permanent else Outcome.DEFERRED
     status = f"{5 if error.permanent else 4}.{error.status.value}"
-    return Result(outcome, status, str(error), place.host, place.address)
+    # Without DNS nobody is found, whoever the mail is for.
+    found = not isinstance(error, DNSFault)
+    return Result(outcome, status, str(error), place.host, place.address, found)
 
 
 #: RFC 7504: the host takes no mail at all.

@@ -19,8 +19,8 @@ from .places import Place
 from .pool import Pool, Reuse
 from .tls_policy import HostPolicy
 
-#: Logs in on a session.
-LogIn = Callable[[SMTPClient], Awaitable[None]]
+#: Does what a session needs; raises a ``MailError`` where it is of no use.
+Prepare = Callable[[SMTPClient], Awaitable[None]]
 #: Seconds that sessions have to finish a message when the server stops.
 DRAIN = 30.0
 
@@ -64,15 +64,15 @@ class Sessions:
         return None
 
     async def new(
-        self, place: Place, policy: HostPolicy, log_in: LogIn | None = None
+        self, place: Place, policy: HostPolicy, prepare: Prepare | None = None
     ) -> SMTPClient:
         """Another session.
 
-        :param log_in: what has to be done on it before mail is sent.
+        :param prepare: what is done on it before mail is sent: logging in.
         :raises SessionFailed: there is none, or not as *policy* wants it.
         """
         try:
-            return await self._connect(place, policy, log_in, tls=True)
+            return await self._connect(place, policy, prepare, tls=True)
         except SessionFailed as fault:
             if not fault.may_go_clear or place.implicit_tls:
                 raise
@@ -84,7 +84,7 @@ class Sessions:
                 "TLS with {host} does not work, going on without: {text}",
                 host=place.host, text=fault.text,
             )  # fmt: skip
-            return await self._connect(place, policy, log_in, tls=False)
+            return await self._connect(place, policy, prepare, tls=False)
 
     def give_back(self, place: Place, client: SMTPClient) -> None:
         """*client* is free again."""
@@ -95,7 +95,7 @@ class Sessions:
         await self.roll.end(DRAIN)
 
     async def _connect(
-        self, place: Place, policy: HostPolicy, log_in: LogIn | None, *, tls: bool
+        self, place: Place, policy: HostPolicy, prepare: Prepare | None, *, tls: bool
     ) -> SMTPClient:
         conduct = self._conduct
         factory = SMTPClientFactory(
@@ -104,7 +104,7 @@ class Sessions:
             verb=place.verb,
             certificates=ClientTLS(self._context, policy.server_name) if tls else None,
             check=lambda client: _check(client, policy),
-            log_in=log_in,
+            log_in=prepare,
             implicit_tls=place.implicit_tls,
             waits=conduct.waits,
             roll=self.roll,

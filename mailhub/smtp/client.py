@@ -40,6 +40,8 @@ from .client_transaction import Move, Transaction
 
 #: Octets of a message that are read and written in one go.
 PIECE = 262_144
+#: Octets of a message that are sent before it is known whether anybody gets it.
+MAX_CHUNK = 65_536
 QUIT = b"QUIT\r\n"
 #: More connections than a process can have.
 _UNLIMITED = 1 << 30
@@ -212,15 +214,18 @@ class SMTPClient(Connection):
     """One session with another server; see :class:`SMTPClientFactory`.
 
     :ivar able: what the server can do.
+    :ivar name: what it calls itself, in lower case.
     :ivar messages: how many were sent over it.
     """
 
     factory: Any
     able: Capabilities = NONE
+    name = ""
     messages = 0
     _job: _Job | None = None
     _step = Step.GREETING
     _needs_reset = False
+    _is_aborted = False
     _fault: SessionFailed | None = None
     _reason: Failure | None = None
 
@@ -229,7 +234,8 @@ class SMTPClient(Connection):
     @property
     def is_free(self) -> bool:
         """Whether it can be given a message."""
-        return not self._ended and self._stop is None and self._job is None
+        is_open = not (self._ended or self._is_aborted) and self._stop is None
+        return is_open and self._job is None
 
     def send_mail(self, mail: Mail) -> Deferred[Sent]:
         """Send a message; only where :attr:`is_free`.
@@ -256,7 +262,7 @@ class SMTPClient(Connection):
 
     def abort(self) -> None:
         """See :meth:`mailhub.net.connection.Connection.abort`; it is free no more."""
-        self._stop = self._stop or Ending.FAULT
+        self._is_aborted = True
         super().abort()
 
     # The conversation.
@@ -314,6 +320,8 @@ class SMTPClient(Connection):
     def _what_happened(self) -> str:
         if self._stop is not None:
             return f"{self._stop.value}, waiting for {self._step.value}"
+        if self._is_aborted:
+            return f"no progress for too long, waiting for {self._step.value}"
         reason = "" if self._reason is None else self._reason.getErrorMessage()
         return f"connection lost, waiting for {self._step.value}: {reason}"
 
@@ -359,6 +367,7 @@ class SMTPClient(Connection):
         reply = await self.command(factory.hello, Step.HELLO)
         if reply.is_positive:
             self.able = capabilities_of(reply)
+            self.name = _first_word(reply)
             return
         if reply.is_permanent and factory.old_hello:
             reply = await self.command(factory.old_hello, Step.HELLO)
@@ -366,6 +375,7 @@ class SMTPClient(Connection):
             self.send(QUIT)
             raise SessionFailed(Step.HELLO, str(reply), reply)
         self.able = NONE
+        self.name = _first_word(reply)
 
     async def _secure(self) -> None:
         """STARTTLS, where it is offered (RFC 3207)."""
@@ -449,7 +459,7 @@ class SMTPClient(Connection):
 
     async def _write_content(self, content: Any) -> None:
         """The message as DATA sends it, and its end."""
-        if content.data is not None:
+        if content.data is not None and content.size <= PIECE:
             self.send(stuffed(content.data))
             return
         self._step = Step.CONTENT
@@ -464,9 +474,13 @@ class SMTPClient(Connection):
         await self.drain()
 
 
+def _first_word(reply: ServerReply) -> str:
+    return reply.lines[0].partition(b" ")[0].decode("ascii", "replace").lower()
+
+
 def _chunk(data: bytes | None) -> bytes | None:
     """BDAT with all of a message that is small enough (RFC 3030, section 2)."""
-    if data is None:
+    if data is None or len(data) > MAX_CHUNK:
         return None
     data = with_clean_lines(data)
     return b"BDAT %d LAST\r\n" % len(data) + data

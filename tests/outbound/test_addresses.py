@@ -114,6 +114,13 @@ class ForgedRequestTests(WayCase):
         refused = await self.refused(allow_private=True, own_addresses=("127.0.0.1",))
         self.assertEqual(refused, [("failed", "5.4.6")])
 
+    async def test_so_is_one_that_has_its_name_behind_any_address(self):
+        far = self.far(replies={b"EHLO": b"250 ME.example hello"})
+        self.exchange((10, "mx.far.example", "127.0.0.1"))
+        self.make(far.port)
+        self.assertEqual(told(await self.send()), [("failed", "5.4.6")])
+        self.assertNotIn(b"MAIL", far.verbs())
+
     async def test_a_backup_passes_mail_on_to_what_is_better_only(self):
         """RFC 5321, section 5.1: this server is one of the domain's own."""
         best = self.far(1)

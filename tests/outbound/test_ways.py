@@ -89,6 +89,14 @@ class DeliveryTests(WayCase):
         self.make(far.port)
         self.assertEqual(told(await self.send()), [("delayed", "4.2.2")])
 
+    async def test_a_full_mailbox_is_no_crowd(self):
+        far = self.far(replies={b"RCPT TO:<FULL": b"452 4.2.2 full"})
+        self.exchange((10, "mx.far.example", "127.0.0.1"))
+        self.make(far.port)
+        results = await self.send(f"jo@{DOMAIN}", f"full@{DOMAIN}")
+        self.assertEqual(told(results), [*TAKEN, ("delayed", "4.2.2")])
+        self.assertEqual(far.verbs().count(b"MAIL"), 1)
+
     async def test_a_server_may_say_how_many_it_takes(self):
         """RFC 9422."""
         far = self.far(offers=(*HELLO, b"LIMITS RCPTMAX=2"))
@@ -249,7 +257,7 @@ class NoServerTests(WayCase):
         for name in (DOMAIN, "mx.far.example"):
             self.names.fail(name, DNSFault("SERVFAIL"))
             result = await self.check("delayed", "4.4.3")
-            self.assertEqual(result.host, "")
+            self.assertEqual((result.host, result.reached), ("", False))
             self.names.recover()
 
     async def test_half_an_answer_is_no_reason_to_give_up(self):
@@ -280,6 +288,20 @@ class NoServerTests(WayCase):
             result = await self.check("delayed", status, port=far.port)
             self.assertTrue(result.reached)
             await far.stop()
+
+    async def test_one_that_could_be_talked_to_says_more(self):
+        two = self.far(2, replies={b"": b"421 4.3.2 busy"})
+        self.exchange(
+            (10, "one.far.example", "127.0.0.1"), (20, "two.far.example", "127.0.0.2")
+        )
+        result = await self.check("delayed", "4.3.2", port=two.port)
+        self.assertTrue(result.reached)
+
+    async def test_a_server_that_only_takes_connections_is_none(self):
+        far = self.far(replies={b"": b""})
+        self.exchange((10, "mx.far.example", "127.0.0.1"))
+        result = await self.check("delayed", "4.4.2", port=far.port)
+        self.assertFalse(result.reached)
 
     async def test_sixteen_servers_are_tried_at_most(self):
         """Attack: ten thousand MX records."""

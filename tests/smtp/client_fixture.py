@@ -56,6 +56,8 @@ class ClientCase(SynchronousTestCase):
         self.client = self.factory.buildProtocol(None)
         self.player = Player(self.client, self.clock, most=self.most)
         self.addCleanup(self.player.close)
+        # A session that the test leaves half open is no fault.
+        self.addCleanup(self.factory.opened.addErrback, lambda failure: None)
         return self.client
 
     def open(self, hello: bytes = PIPELINING, **more: Any) -> SMTPClient:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError
 
 from mailhub.errors import LocalFault, TLSFault
+from mailhub.smtp.client import MAX_CHUNK
 from mailhub.smtp.client_replies import MAX_REPLY_LINE
 from mailhub.smtp.client_steps import Step
 from mailhub.store.content import BytesContent
@@ -121,6 +122,12 @@ class SendingTests(ClientCase):
         self.assertEqual(self.player.received(), OPENING + chunk)
         self.said(OK + OK + OK)
         self.assertEqual(self.codes(sending), [250])
+
+    def test_chunks_are_small(self):
+        for size, is_chunk in ((MAX_CHUNK, True), (MAX_CHUNK + 1, False)):
+            client = self.open(b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+            client.send_mail(mail(content=BytesContent(b"x" * size)))
+            self.assertEqual(b"BDAT" in self.player.received(), is_chunk)
 
     def test_one_message_after_the_other(self):
         client = self.open()
