@@ -124,6 +124,13 @@ class Lanes:
             lane = self.known[destination] = Lane(destination, float(width))
         return lane
 
+    def use(self, limits: QueueLimits) -> None:
+        """Go on with other limits."""
+        self.limits = limits
+        for lane in self.known.values():
+            lane.width = min(lane.width, limits.sends_per_destination)
+            self.enlist(lane)
+
     @property
     def silent(self) -> int:
         """Destinations that could not be reached."""

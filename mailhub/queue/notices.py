@@ -30,8 +30,10 @@ from ..mail.queued import (
 from .schedule import ends
 
 POSTMASTER = "postmaster"
-#: Ways out that end in a mailbox: nobody behind them confirms a delivery.
-FINAL_WAYS = frozenset({"lmtp", "function", "http", "local", "program"})
+#: Ways out that end here: nobody behind them confirms a delivery.
+FINAL_WAYS = frozenset({"function", "http", "local", "program"})
+#: Behind it is a mailbox, whether or not that server confirms deliveries (RFC 2033).
+TO_MAILBOXES = "lmtp"
 #: What the sender has said nothing about (RFC 3461, section 4.1).
 USUAL = Notify.FAILURE | Notify.DELAY
 
@@ -57,12 +59,11 @@ def success(waiting: Waiting, result: Result) -> Action | None:
     """What a success is to the sender who wants to hear of it, if we have to tell."""
     if waiting.notify is None or Notify.SUCCESS not in waiting.notify:
         return None
-    if result.outcome is Outcome.RELAYED:
-        return Action.RELAYED
     way, separator, _ = waiting.destination.partition(WAY_SEPARATOR)
-    if separator and way in FINAL_WAYS:
-        return Action.DELIVERED
-    return None
+    if result.outcome is Outcome.RELAYED:
+        is_final = separator and way == TO_MAILBOXES
+        return Action.DELIVERED if is_final else Action.RELAYED
+    return Action.DELIVERED if separator and way in FINAL_WAYS else None
 
 
 class Notices:

@@ -168,14 +168,20 @@ class Scheduler:
         """
         now = self.time.now()
         count: int = await self._queue.alter(selection, Alteration(retry=True), now)
-        self.lanes.forget(selection.destination)
-        self._something_is_due()
+        self.hurry(selection.destination)
         return count
+
+    def hurry(self, destination: str | None = None) -> None:
+        """Try what is due, though *destination*, or any, did not answer before."""
+        self.lanes.forget(destination)
+        self._something_is_due()
 
     def use(self, limits: QueueLimits) -> None:
         """Go on with other limits."""
-        self.lanes.limits = self.notices.limits = limits
-        self._something_is_due()
+        self.lanes.use(limits)
+        self.notices.limits = limits
+        if self._is_running:
+            self._something_is_due()
 
     # Attempts.
 

@@ -60,13 +60,19 @@ class NoticeTests(RigTestCase):
         self.assertEqual(self.told(Notify.SUCCESS, DELIVERED), [])
         self.assertEqual(self.told(Notify.SUCCESS, RELAYED), ["relayed"])
         self.assertEqual(self.told(None, RELAYED), [])
-        self.assertEqual(
-            self.told(Notify.SUCCESS, DELIVERED, destination="lmtp:cellar"),
-            ["delivered"],
-        )
-        self.assertEqual(
-            self.told(Notify.SUCCESS, DELIVERED, destination="smtp:relay"), []
-        )
+
+    def test_where_a_mailbox_is_it_is_a_delivery(self):
+        for destination, result, told in (
+            ("function:f", DELIVERED, ["delivered"]),
+            ("local:example.org", DELIVERED, ["delivered"]),
+            ("lmtp:cellar", RELAYED, ["delivered"]),
+            ("lmtp:cellar", DELIVERED, []),
+            ("smtp:relay", DELIVERED, []),
+            ("smtp:relay", RELAYED, ["relayed"]),
+            ("[192.0.2.1]", RELAYED, ["relayed"]),
+        ):
+            found = self.told(Notify.SUCCESS, result, destination=destination)
+            self.assertEqual(found, told, destination)
 
     def test_several_that_fail_together_are_one_notification(self):
         self.way.default = FAILED

@@ -238,6 +238,19 @@ class LimitTests(RigTestCase):
         self.assertFalse(self.rig.scheduler.has_room)
 
 
+    def test_other_limits_hold_from_now_on(self):
+        self.way.default = after(self.rig, 1, DELIVERED)
+        for number in range(400):
+            self.rig.put(f"r{number}@example.net")
+        self.rig.run(10)
+        self.rig.scheduler.use(QueueLimits(sends_per_destination=2, first_sends=1))
+        self.rig.run(2)
+        self.way.most_active = 0
+        self.rig.run(10)
+        self.assertEqual(self.way.most_active, 2)
+        self.assertEqual(self.rig.scheduler.limits.sends_per_destination, 2)
+
+
 class RateTests(RigTestCase):
     """A destination that wants no more than so many a minute."""
 
@@ -294,6 +307,18 @@ class SilentTests(RigTestCase):
         self.rig.put("b@dead.example", fast=True)
         self.assertEqual([to for _, to in self.way.sent], ["a@dead.example"])
         self.assertEqual(self.rig.lent(), 0)
+
+    def test_a_person_who_hurries_it_is_heard(self):
+        self.way.answers["dead.example"] = DEAD
+        self.rig.put("a@dead.example", fast=True)
+        self.way.answers["dead.example"] = DELIVERED
+        for destination, left in (("live.example", 1), ("dead.example", 0)):
+            self.rig.scheduler.hurry(destination)
+            selection = Selection(recipient="a@dead.example")
+            now = self.rig.wall()
+            now_of(self.rig.queue.alter(selection, Alteration(retry=True), now))
+            self.rig.run(1)
+            self.assertEqual(len(self.rig.waiting()), left)
 
     def test_the_dead_do_not_take_the_place_of_the_living(self):
         self.rig.put("r@live.example")
