@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailhub.errors import DNSFault
 from mailhub.mail.dns import MX, RecordType
 from mailhub.mail.envelope import Notify
 from mailhub.mail.queued import Outcome
+from mailhub.net.spool import Spool
 from mailhub.store.content import BytesContent
 
 from .far_server import HELLO
@@ -361,6 +364,44 @@ class ReuseTests(WayCase):
         for results in await gatherResults(sending):
             self.assertEqual(told(results), TAKEN)
         self.assertEqual(self.server.connections, 3)
+
+
+class LargeTests(WayCase):
+    """Messages that are in a file, as the store has them."""
+
+    def file(self, octets):
+        spool = Spool(self.mktemp_folder())
+        spool.write(octets)
+        content = spool.finish()
+        self.addCleanup(content.close)
+        self.assertIsNone(content.data)
+        return content
+
+    def mktemp_folder(self):
+        path = self.mktemp()
+        os.makedirs(path)
+        return path
+
+    async def test_they_arrive_whole(self):
+        far = self.far(offers=(*HELLO[:2], b"CHUNKING"))
+        self.exchange((10, "mx.far.example", "127.0.0.1"))
+        self.make(far.port)
+        message = MESSAGE + b".a line of some length\r\n" * 100_000
+        results = await self.send(content=self.file(message))
+        self.assertEqual(told(results), TAKEN)
+        self.assertEqual(len(far.messages), 1)
+        taken = far.messages[0].replace(b"\r\n..", b"\r\n.")
+        self.assertEqual(taken, message)
+
+    async def test_they_are_converted_in_a_thread(self):
+        far = self.far(offers=(b"PIPELINING",))
+        self.exchange((10, "mx.far.example", "127.0.0.1"))
+        self.make(far.port)
+        message = MESSAGE + "grüße\r\n".encode() * 50_000
+        results = await self.send(content=self.file(message))
+        self.assertEqual(told(results), TAKEN)
+        self.assertTrue(far.messages[0].isascii())
+        self.assertEqual(far.messages[0].count(b"gr=C3=BC=C3=9Fe"), 50_000)
 
 
 class ConversionTests(WayCase):
