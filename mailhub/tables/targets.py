@@ -20,6 +20,7 @@ _PIECE = re.compile(
 )
 #: One address, as most entries of large files have.
 _PLAIN = re.compile(r"[A-Za-z0-9._+=@-]+")
+_QUOTED_PROGRAM = re.compile(r'\|\s*"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
 _ADDRESS_IN_QUOTES = re.compile(r"[^\s\"(),:;<>@\\]+(?:@[^\s\"(),:;<>@\\]+)?")
 #: What may have spaces in it without quotes: ``error:nouser No such user``.
@@ -92,8 +93,11 @@ def _target(pieces: list[str], route: str | None) -> Iterator[str]:
 def _unquoted(target: str) -> str:
     """*target* without quotes around all of it, but a local part keeps those it needs.
 
-    ``"jo smith"`` is a local part and needs them; ``"|program"`` does not.
+    ``"jo smith"`` is a local part and needs them; ``"|program"`` does not, nor does
+    ``|"program"``, which means the same.
     """
+    if found := _QUOTED_PROGRAM.fullmatch(target):
+        return "|" + _ESCAPE.sub(r"\1", found[1]).strip()
     if not re.fullmatch(r'"(?:[^"\\]|\\.)*"', target):
         return target
     inner = _ESCAPE.sub(r"\1", target[1:-1]).strip()
