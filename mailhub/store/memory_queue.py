@@ -162,7 +162,10 @@ class MemoryQueue:
         )
 
     async def renew(self, lease: Lease, until: float) -> Lease | None:
-        own = self._own(lease, [each.recipient_id for each in lease.recipients])
+        numbers = [each.recipient_id for each in lease.recipients]
+        rows = [self._rows[number] for number in numbers if number in self._rows]
+        # Some may have been settled.
+        own = [row for row in rows if row.token == lease.token]
         if not own:
             return None
         for row in own:
@@ -308,8 +311,9 @@ class MemoryQueue:
                 continue
             for row in rows:
                 _alter(row, alteration, now)
-            kept.message = _altered(kept.message, alteration)
-            for row in kept.rows.values():
+            before, kept.message = kept.message, _altered(kept.message, alteration)
+            every = kept.rows.values() if kept.message != before else rows
+            for row in every:
                 if row.state != LENT:
                     self._queue(row, now)
         if altered and not alteration.delete:

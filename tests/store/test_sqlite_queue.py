@@ -271,6 +271,25 @@ class SharedTests(QueueFixture, SQLiteFixture, TestCase):
             for lent in part:
                 self.assertTrue(await other.queue.settle(lent, gone(lent)))
 
+    async def test_a_lease_ends_as_a_whole(self):
+        self.patch(queue_turns, "SLICE", 7)
+        many = [f"r{n}@{NET if n % 2 else 'example.com'}" for n in range(20)]
+        old = [
+            lent
+            for name in (f"A{number}" for number in range(3))
+            for lent in await self.put(
+                sending(name, *many, keeper=ME, kept_until=NOW + 60)
+            )
+        ]
+        await self.queue.ready(NOW + 60, 9)
+        for lent in old:
+            numbers = {each.recipient_id for each in lent.recipients}
+            entries = await self.queue.entries(ALL, 9)
+            still = {number for entry in entries for number in entry.lent}
+            self.assertIn(numbers & still, (set(), numbers))
+            renewed = await self.queue.renew(lent, NOW + 90)
+            self.assertEqual(renewed is None, not numbers & still)
+
     async def test_a_frozen_process_does_not_undo_what_another_one_did(self):
         other = await self.another()
         await self.put(sending("A"))

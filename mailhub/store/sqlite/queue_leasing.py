@@ -129,7 +129,8 @@ def _choose(
     :param taken: those that others have been given already; gets the new ones.
     """
     rows = connection.execute(IN_TURN, (destination, limit + len(taken))).fetchall()
-    chosen: _Chosen = []
+    messages: dict[int, QueuedMessage] = {}
+    chosen: dict[int, list[Waiting]] = {}
     left = limit
     for span, rank, origin, turn, *row in rows:
         if left <= 0:
@@ -144,10 +145,17 @@ def _choose(
                 MATES, (destination, rank, origin, turn + 1, last, row[0])
             ).fetchall()
             own += [waiting_of(mate) for mate in mates if mate[0] not in taken]
-        chosen.append((message_of(row), own))
+        message_id = row[0]
+        if message_id in chosen:
+            # One that has become ready at another time.
+            chosen[message_id] += own
+        else:
+            messages[message_id], chosen[message_id] = message_of(row), own
         taken.update([each.recipient_id for each in own])
         left -= len(own)
-    return chosen
+    for own in chosen.values():
+        own.sort(key=lambda each: each.recipient_id)
+    return [(messages[message_id], own) for message_id, own in chosen.items()]
 
 
 def renew(change: Change, lent: Lease, until: float) -> Lease | None:

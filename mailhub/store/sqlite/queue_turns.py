@@ -32,8 +32,13 @@ LAST = (
     " and destination = ? and rank = ? and origin = ?"
 )
 DUE = (
-    "select recipient_id, hold from queue_recipient where wake <= ?"
+    "select recipient_id, hold, token, message_id from queue_recipient where wake <= ?"
     " order by wake limit ?"
+)
+_SAME_LEASE = (
+    "select r.recipient_id, r.hold from queue_message m join queue_recipient r"
+    " on r.recipient_id between m.message_id and m.message_id + m.span - 1"
+    " where m.message_id = ? and r.token in (select value from json_each(?))"
 )
 
 
@@ -100,7 +105,14 @@ def wake(change: Change, now: float) -> bool:
     A lease has ended for some of them; who has it learns of that when it settles.
     """
     rows = change.connection.execute(DUE, (now, SLICE)).fetchall()
-    let_go(change, rows)
+    ended = {recipient_id: hold for recipient_id, hold, _, _ in rows}
+    if len(rows) == SLICE:
+        # A lease ends as a whole.
+        *_, last = rows[-1]
+        tokens = {token for _, _, token, message_id in rows if message_id == last}
+        same = (last, json.dumps(list(tokens - {None})))
+        ended.update(change.connection.execute(_SAME_LEASE, same).fetchall())
+    let_go(change, ended.items())
     return len(rows) == SLICE
 
 
