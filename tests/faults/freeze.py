@@ -288,9 +288,9 @@ def _floods(server: Server) -> Sequence[tuple[str, int, bytes, bytes, bytes]]:
          b"x OK LIST"),
         ("IMAP: status, 10,000 times", imap, login, status * 10_000, b"x OK STATUS"),
         ("POP3: LIST, 200 times", pop3, b"", pop3_login + b"LIST\r\n" * 200,
-         b"\r\n1000 "),
+         b"\r\n100 "),
         ("POP3: UIDL, 200 times", pop3, b"", pop3_login + b"UIDL\r\n" * 200,
-         b"\r\n1000 "),
+         b"\r\n100 "),
         ("POP3: TOP, 10,000 times", pop3, b"", pop3_login + b"TOP 1 9\r\n" * 10_000,
          b"Subject: 0\r\n"),
     )  # fmt: skip
