@@ -13,8 +13,8 @@ from .steady import QueueTime
 
 #: Destinations that are looked at together.
 MAX_READY = 500
-#: Recipients that are asked for at a time to put them off.
-PUT_OFF = 200
+#: Recipients that are asked for at a time to put them off: fewer while others send.
+PUT_OFF, PUT_OFF_BESIDES = 200, 50
 #: What is asked for beyond what can begin at once, so that nobody waits for a commit.
 AHEAD = 2
 
@@ -72,10 +72,13 @@ class Supply:
         share = max(1, room // max(1, len(lanes)))
         self._round += 1
         asks = []
+        idle = PUT_OFF_BESIDES if self._lanes.active else PUT_OFF
         for lane in lanes:
             if lane.is_quiet(now):
-                lane.turn = self._round
-                asks.append((lane.destination, PUT_OFF))
+                if idle:
+                    lane.turn = self._round
+                    asks.append((lane.destination, idle))
+                    idle = 0
                 continue
             if lane.is_silent:
                 # One probe, if none is under way.
