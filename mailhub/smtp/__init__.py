@@ -11,5 +11,10 @@ command; a fault of ours is answered 4yz; 250 after a message means that the
 
 The way of a line: :mod:`.server` reads it, :mod:`.syntax` splits it, the row in
 :mod:`.commands` says when it is allowed and what performs it, :mod:`.session`
-counts, and every reply stands in :mod:`.replies`.  All but :mod:`.server` is pure.
+counts, and every reply stands in :mod:`.replies`.  All but :mod:`.server` and
+:mod:`.client` is pure.
+
+The other direction: :mod:`.client` talks to another server, with
+:mod:`.client_replies`, :mod:`.client_capabilities`, :mod:`.client_commands`,
+:mod:`.client_transaction`, :mod:`.client_data` and :mod:`.client_login`.
 """
