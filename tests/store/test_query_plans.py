@@ -26,7 +26,15 @@ from mailhub.mail.query import And, Header, SentDate, Text, UidSet, When
 from mailhub.mail.queue_list import Alteration, Selection
 from mailhub.mail.queued import Disposal, Settlement
 from mailhub.store.content import BytesContent, octets_of
-from mailhub.store.sqlite import fetching, flagbits, outline, purge, schema, store
+from mailhub.store.sqlite import (
+    fetching,
+    flagbits,
+    outline,
+    purge,
+    queue_turns,
+    schema,
+    store,
+)
 from mailhub.store.sqlite.change import QUEUE
 from mailhub.store.sqlite.files import BlobFiles
 from mailhub.store.sqlite.store import SQLiteStore
@@ -197,6 +205,7 @@ async def _queue(store: SQLiteStore) -> None:
     await queue.alter(seen, Alteration(hold="x"), NOW)
     await queue.alter(seen, Alteration(hold="", retry=True, priority=3), NOW)
     await queue.ages(NOW, (60.0,))
+    await queue.ready(NOW + 600, 10)
     await queue.free(ME)
     await queue.alter(seen, Alteration(delete=True), NOW)
 
@@ -250,6 +259,7 @@ class PlanTests(TestCase):
         )
         self.patch(fetching, "EAGER", 0)
         self.patch(store, "PROOF_SECONDS", -1.0)
+        self.patch(queue_turns, "SLICE", 1)
         self.patch(outline, "_FEW", -1000)
         self.patch(outline, "_UNSEEN_WITHIN", 0)
         self.path = self.mktemp()
