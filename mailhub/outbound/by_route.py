@@ -51,16 +51,13 @@ class ByRoute:
         policy = self._policy(route, parcel)
         logging_in = None
         if route.user:
-            # Without TLS only this machine's own programs could listen.
-            may_show = policy.needs_tls or all(
-                is_loopback(place.address) for place in places
-            )
+            is_local = all(is_loopback(place.address) for place in places)
             logging_in = partial(
                 log_in,
                 host=route.host,
                 user=route.user,
                 secrets_of=self._secrets_of,
-                may_show=may_show,
+                is_local=is_local,
             )
         ends = self._carrier.ends()
         failures = await self._carrier.carry(parcel, places, policy, ends, logging_in)

@@ -28,13 +28,14 @@ _CONTINUE = 334
 
 
 async def log_in(
-    client: SMTPClient, host: str, user: str, secrets_of: Secrets, *, may_show: bool
+    client: SMTPClient, host: str, user: str, secrets_of: Secrets, *, is_local: bool
 ) -> None:
     """Log in (RFC 4954).
 
-    :param may_show: whether the password may be said to who can hear this connection.
+    :param is_local: nobody can listen: what is said never leaves this machine.
     :raises LoginFault: it did not work.
     """
+    may_show = is_local or client.is_secure
     login = await secrets_of(host, user, False)
     reply = await _attempt(client, login, may_show)
     if not reply.is_positive and login.is_token:
