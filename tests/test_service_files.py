@@ -29,8 +29,12 @@ class FilesTests(Servers):
             "From:bad@example.com REJECT Not him\nTo:secret@ 550 5.1.1 Nobody\n"
             "To:null@ DISCARD\n",
         )
+        relays = self.files.write("relays", "partner.example\n")
         self.places = Places(
-            aliases=(aliases,), access=(AccessPlace(access),), origin="example.org"
+            aliases=(aliases,),
+            access=(AccessPlace(access),),
+            relay_domains=(relays,),
+            origin="example.org",
         )
         self.server = await self.start(self.memory(files=self.places))
         await self.add_user(self.server)
@@ -69,6 +73,12 @@ class FilesTests(Servers):
             ("secret@example.org", 550),
         ):  # fmt: skip
             self.assertEqual(await self.rcpt(address), code, address)
+
+    async def test_mail_for_relay_domains_is_taken_and_may_be_asked_for(self) -> None:
+        self.assertEqual(await self.rcpt("x@mx.partner.example"), 250)
+        self.assertEqual(await self.rcpt("x@other.example"), 550)
+        for domain, code in (("mx.partner.example", 251), ("other.example", 459)):
+            self.assertEqual(await self.replies(f"ETRN {domain}"), [code])
 
     async def test_a_faulty_file_stays_as_it_was_when_all_is_read_again(self) -> None:
         self.assertEqual(await self.rcpt("root@example.org"), 250)

@@ -22,7 +22,6 @@ from ..queue.keepers import Keepers
 from ..queue.scheduler import Scheduler
 from ..routing.dispatching import Dispatching
 from ..routing.local_way import LocalWay
-from ..routing.lookups import Domains
 from ..routing.planning import LOCAL_WAY
 from ..routing.router import Router
 from ..smtp.dialogue import Started
@@ -73,9 +72,7 @@ class Departures:
 
     async def start_queue(self, node: str) -> Started:
         """Let mail for the domain *node* go now, if it is one that waits here."""
-        routing = self._config.routing
-        names = (*routing.relay_domains, *routing.backup_mx)
-        if node not in Domains(name.lower() for name in names):
+        if not await self._router(self._config).relays(node):
             return Started.NOT_ALLOWED
         number = await self.scheduler.flush(Selection(destination=node))
         return Started.YES if number else Started.NOTHING

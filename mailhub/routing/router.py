@@ -97,6 +97,12 @@ class Router:
                 decisions[address] = decision
         return decision
 
+    async def relays(self, domain: str) -> bool:
+        """Whether strangers may send to *domain* through here."""
+        return ascii_domain(domain) in self._relay_domains or (
+            await self.lookups.is_relay_domain(domain)
+        )
+
     async def sender(self, address: Address) -> Address:
         """What a sender's *address* becomes (canonical maps, masquerading)."""
         if not self._rewrites_senders:
@@ -139,14 +145,11 @@ class Router:
         return await expansion.decide(given, address, name)
 
     async def _elsewhere(self, given: str, address: Address) -> Decision:
-        domain = ascii_domain(address.domain)
         recipient = format_mailbox(address).decode()
         destination = await self.lookups.destination(recipient, address.domain)
         departure = Departure(recipient, destination)
         outcome, found = Outcome.ELSEWHERE, "no local domain"
-        if domain in self._relay_domains or (
-            await self.lookups.is_relay_domain(address.domain)
-        ):
+        if await self.relays(address.domain):
             outcome, found = Outcome.RELAY, "a relay domain"
         return Decision(
             given, outcome, departures=(departure,), steps=(Step(given, found),)
