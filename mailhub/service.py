@@ -87,7 +87,7 @@ def build(
     reactor: Any,
     *,
     checkers: Iterable[Any] = (),
-    sockets: Iterable[Bound] = (),
+    sockets: Iterable[Bound] | None = None,
     counts: SharedCounts | None = None,
     sends: bool = True,
 ) -> MailService:
@@ -145,7 +145,7 @@ class MailService(MultiService):
         store: Any,
         logins: Logins,
         complaints: Complaints | None = None,
-        sockets: Iterable[Bound] = (),
+        sockets: Iterable[Bound] | None = None,
         counts: SharedCounts | None = None,
         departures: Departures | None = None,
     ) -> None:
@@ -164,8 +164,9 @@ class MailService(MultiService):
         self.portal = logins.portal(config)
         self._reactor = reactor
         self._certificates: CertificateStore | None = None
-        self._bound = list(sockets)
-        self._is_guest = bool(self._bound)
+        # One of several processes may have none: the others listen.
+        self._is_guest = sockets is not None
+        self._bound = list(sockets or ())
         self.announces = True
         self._ports: list[IListeningPort] = []
         self._entrances: dict[str, Entrance] = {}
@@ -213,7 +214,8 @@ class MailService(MultiService):
     @property
     def is_listening(self) -> bool:
         """Whether all services accept connections."""
-        return bool(self._bound) and len(self._ports) == len(self._bound)
+        has_started = self._certificates is not None
+        return has_started and len(self._ports) == len(self._bound)
 
     def router(self) -> Router:
         """What decides where mail goes: one that decides as those in use do."""
@@ -225,7 +227,7 @@ class MailService(MultiService):
         :raises ConfigError: some of them cannot be bound.
         """
         super().privilegedStartService()
-        if not self._bound:
+        if not (self._bound or self._is_guest):
             self._bound = bind_all(self.config)
 
     def startService(self) -> None:
@@ -292,7 +294,7 @@ class MailService(MultiService):
 
     async def _start(self) -> None:
         try:
-            if not self._bound:
+            if not (self._bound or self._is_guest):
                 self._bound = bind_all(self.config)
             if self.config.store.kind == "sqlite":
                 prepare_folder(self.config)

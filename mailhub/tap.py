@@ -294,7 +294,8 @@ def makeService(options: Options) -> Process:
         sys.stderr.write(f"mailhub: {error}\n")
         raise SystemExit(os.EX_CONFIG) from None
     if config.server.workers == 1:
-        mail = build(config, reactor, checkers=_checkers(options), sockets=inherited)
+        sockets = inherited or None
+        mail = build(config, reactor, checkers=_checkers(options), sockets=sockets)
         asks = Alone(mail.answers)
         return Process(config, mail, asks, reactor, pidfile, twistd)
     order = {

@@ -8,6 +8,8 @@ import socket
 import tempfile
 import threading
 
+from mailhub.config.settings import PORTS
+
 from .fleet import LISTEN, PASSWORD, PATIENCE, USER, Client, Fleets, until
 
 WORKERS = ("--workers", "2")
@@ -63,6 +65,17 @@ class StartTests(Fleets):
             for client in clients:
                 client.close()
             fleet.end()
+
+    def test_a_worker_may_have_nothing_to_listen_on(self):
+        others = "".join(f"{name} = []\n" for name in PORTS if name != "smtp")
+        text = '[dns]\nservers = ["127.0.0.1:9"]\n[listen]\nadmin = []\n'
+        text += 'smtp = ["127.0.0.1:0"]\n' + others
+        self.write("[server]\nworkers = 2\nreceivers = 1\n" + text)
+        fleet = self.fleet().ready()
+        self.assertEqual(len(fleet.workers()), 2)
+        client = fleet.connect("smtp")
+        self.assertTrue(greets(client))
+        client.close()
 
     def test_a_port_that_is_taken_is_told(self):
         taken = socket.create_server(("127.0.0.1", 0))
