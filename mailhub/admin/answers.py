@@ -29,6 +29,13 @@ from .work import WORK
 Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
+class Sends(Protocol):
+    """As much of a :class:`mailhub.queue.scheduler.Scheduler` as is asked for."""
+
+    def hurry(self, destination: str | None = None) -> None:
+        """Try what is due."""
+
+
 class Served(Protocol):
     """As much of a :class:`mailhub.service.MailService` as is looked after."""
 
@@ -42,6 +49,10 @@ class Served(Protocol):
     @property
     def certificate_ends(self) -> datetime | None:
         """When the certificate in use ends."""
+
+    @property
+    def scheduler(self) -> Sends | None:
+        """What sends mail from the queue, if this process does."""
 
     @property
     def is_draining(self) -> bool:
@@ -71,6 +82,7 @@ def answers_of(mail: Served) -> dict[str, Answer]:
         "reload": answers.reload,
         "command": answers.command,
         "queue": answers.queue,
+        "hurry": answers.hurry,
         "trace": answers.trace,
     }
 
@@ -193,6 +205,12 @@ class _Answers:
         queue = self._mail.store.queue
         return await _outcome(work(queue, given, time.time()))
 
+
+    async def hurry(self, details: dict[str, Any]) -> dict[str, Any]:
+        """Try mail for ``destination``, or all, though nobody answered there before."""
+        if self._mail.scheduler is not None:
+            self._mail.scheduler.hurry(details["destination"])
+        return {}
 
     async def trace(self, details: dict[str, Any]) -> dict[str, Any]:
         """Where mail for ``address`` from ``sender`` would go.

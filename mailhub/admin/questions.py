@@ -63,6 +63,10 @@ def questions_of(
 
     async def queue(details: dict[str, Any]) -> dict[str, Any]:
         work, given = details["work"], details["details"]
+        if given.get("alteration", {}).get("retry"):
+            # Whoever sends must not put off again what is due by it.
+            destination = given.get("selection", {}).get("destination")
+            await asks.ask_all("hurry", destination=destination)
         return await asks.ask_one("queue", work=work, details=given)
 
     async def trace(details: dict[str, Any]) -> dict[str, Any]:
