@@ -129,6 +129,11 @@ OUTBOUND = {
         "After which no further server of a domain is tried until the next attempt, in"
         " seconds.",
     ),
+    "connections": Setting(
+        Count(1, 10_000),
+        "To one server at the same time, whichever domains it is for.  Other mail for"
+        " it waits for its turn.",
+    ),
     "idle": Setting(
         seconds(0, 300), "That a connection waits for another message, in seconds."
     ),

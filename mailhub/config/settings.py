@@ -176,6 +176,7 @@ class Outbound:
     stall: float = 180.0
     end: float = 600.0
     attempt: float = 900.0
+    connections: int = 20
     idle: float = 10.0
     messages: int = 1_000
     age: float = 300.0

@@ -45,7 +45,7 @@ def way_out(
     from .http import ByHTTP
 
     sessions = Sessions(reactor, conduct_of(settings, host_name))
-    carrier = Carrier(reactor, sessions, settings.attempt)
+    carrier = Carrier(reactor, sessions, settings.attempt, settings.connections)
     choice = Choice(
         frozenset((host_name.lower(),)),
         frozenset(own_addresses),

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import MailError
+from ..errors import Busy, MailError
 from ..mail.queued import Outcome, Result
 from ..smtp.client import SessionFailed, SMTPClient
 from ..smtp.client_steps import Step
+from .crowd import Crowd
 from .parcel import Parcel
 from .places import LHLO, Place
 from .results import result_of_error, result_of_fault
@@ -25,11 +26,15 @@ class Carrier:
 
     :param clock: the reactor: ``IReactorTime`` and ``IReactorThreads``.
     :param attempt: seconds after which no further address is tried.
+    :param most: messages that go to one server at the same time.
     """
 
-    def __init__(self, clock: Any, sessions: Sessions, attempt: float) -> None:
+    def __init__(
+        self, clock: Any, sessions: Sessions, attempt: float, most: int
+    ) -> None:
         self._clock = clock
         self._sessions = sessions
+        self._crowd = Crowd(most)
         self._attempt = attempt
 
     def ends(self) -> float:
@@ -60,7 +65,11 @@ class Carrier:
             if failures and self.is_over(ends):
                 break
             try:
-                await self._send_to(place, policy, prepare, parcel)
+                await self._take_turn(place, ends)
+                try:
+                    await self._send_to(place, policy, prepare, parcel)
+                finally:
+                    self._crowd.leave(place)
             except SessionFailed as fault:
                 failures.append(result_of_fault(fault, place))
             except MailError as error:
@@ -68,6 +77,12 @@ class Carrier:
             if not parcel.pending:
                 break
         return failures
+
+    async def _take_turn(self, place: Place, ends: float) -> None:
+        await self._crowd.enter(place)
+        if self.is_over(ends):
+            self._crowd.leave(place)
+            raise Busy(f"too much goes to {place.host} at the same time")
 
     async def _send_to(
         self, place: Place, policy: HostPolicy, prepare: Prepare | None, parcel: Parcel

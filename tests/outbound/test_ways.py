@@ -365,6 +365,13 @@ class ReuseTests(WayCase):
             self.assertEqual(told(results), TAKEN)
         self.assertEqual(self.server.connections, 3)
 
+    async def test_but_only_so_many(self):
+        await self.setup(connections=2)
+        sending = [Deferred.fromCoroutine(self.send()) for _ in range(7)]
+        for results in await gatherResults(sending):
+            self.assertEqual(told(results), TAKEN)
+        self.assertEqual(self.server.connections, 2)
+
 
 class LargeTests(WayCase):
     """Messages that are in a file, as the store has them."""
