@@ -23,6 +23,7 @@ from enum import Enum
 
 from ..errors import MailError, Refused, Status
 from ..mail.address import parse_mailbox
+from ..mail.headers import header_line
 
 
 class What(Enum):
@@ -70,7 +71,7 @@ class UnknownAction(ValueError):
 
 _CODE = re.compile(r"([45])\d\d(?=\s|$)", re.ASCII)
 _ENHANCED = re.compile(r"([245])\.(\d{1,3}\.\d{1,3})(?=[:\s]|$)", re.ASCII)
-_FIELD = re.compile(r"[!-9;-~]+:\s.*")
+_FIELD = re.compile(r"[!-9;-~]+: [ -~]*")
 _STATUS = {status.value: status for status in Status}
 _WORDS = {
     "OK": What.NOTHING,
@@ -119,11 +120,22 @@ def parse_action(text: str, origin: str) -> Action:
     what = _WORDS.get(word)
     if what is None:
         raise UnknownAction(f"expected OK, REJECT or another action, got {text[:40]!r}")
-    if what is What.PREPEND and not _FIELD.fullmatch(rest):
-        raise UnknownAction(f"expected a header line behind {word}")
+    if what is What.PREPEND:
+        _check_field(rest)
     if what is What.REDIRECT:
         rest = _address(rest)
     return Action(what, _bare(rest), origin=origin)
+
+
+def _check_field(text: str) -> None:
+    """Refuse what could not be put on top of a message."""
+    name, _, value = text.partition(":")
+    try:
+        if not _FIELD.fullmatch(text):
+            raise UnknownAction("expected a header line in ASCII behind PREPEND")
+        header_line(name.encode(), value.strip().encode())
+    except MailError as error:
+        raise UnknownAction(f"no header line behind PREPEND: {error}") from None
 
 
 def _address(text: str) -> str:

@@ -197,6 +197,16 @@ class ActionTests(SynchronousTestCase):
                      "250 fine", "PREPEND", "550\u2028x"):  # fmt: skip
             self.assertRaises(UnknownAction, parse_action, text, "/f:1")
 
+    def test_a_header_line_is_one_that_a_message_can_have(self):
+        for length, fits in ((900, True), (1000, False)):
+            text = "PREPEND X-Long: " + "x" * length
+            if fits:
+                self.assertIs(parse_action(text, "/f:1").what, What.PREPEND)
+            else:
+                self.assertRaises(UnknownAction, parse_action, text, "/f:1")
+        for text in ("X-\u00e9: y", "X-A: \u00e9", "X A: y", "X-A:y", ": y"):
+            self.assertRaises(UnknownAction, parse_action, f"PREPEND {text}", "/f:1")
+
     def test_a_refusal_is_a_new_one_each_time(self):
         action = parse_action("REJECT", "/f:1")
         self.assertIsNot(action.refusal(), action.refusal())
