@@ -72,6 +72,7 @@ class Attempts:
             tried = self._fault_of_ours(errand, error)
         except Exception as error:
             tried = self._fault(errand, error)
+        errand.is_over = True
         failure = None
         if tried is not None and tried.tells and tried.results:
             failure = next((each for each in tried.results if not each.reached), None)

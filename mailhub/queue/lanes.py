@@ -30,6 +30,7 @@ class Errand:
     :ivar content: an ``IContent``, or ``None``: it is only in the queue.
     :ivar is_fast: whether it was handed over by who has put it into the queue.
     :ivar running: the ``Deferred`` of the attempt, once that has begun.
+    :ivar is_over: whether it is known how that went.
     :ivar is_lost: whether the lease has passed to another.
     """
 
@@ -38,6 +39,7 @@ class Errand:
     is_fast: bool
     began: float = 0.0
     running: Any = None
+    is_over: bool = False
     is_lost: bool = False
 
     @property

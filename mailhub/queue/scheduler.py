@@ -155,7 +155,8 @@ class Scheduler:
                 self.endings.give_back(errand)
         if not await self._ended_within(grace):
             for errand in list(self.endings.errands):
-                if errand.running is not None:
+                # What is known of the others is still to be written.
+                if errand.running is not None and not errand.is_over:
                     errand.running.cancel()
             await self._ended_within(CUT_OFF)
         if self.keepers is not None:

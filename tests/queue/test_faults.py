@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from mailhub.errors import LocalFault, OverQuota
 from mailhub.mail.queue_limits import QueueLimits
@@ -240,6 +241,19 @@ class StoreFaultTests(GateTestCase):
         self.rig.put("b@example.net", fast=True)
         self.assertEqual(len(self.way.sent), 2)
         self.assertTrue(self.flushLoggedErrors(ValueError))
+
+
+    def test_a_stop_does_not_forget_what_is_being_written(self):
+        settle = self.rig.queue.settle
+
+        async def slow(lease, settlements, deliveries=()):
+            await deferLater(self.rig.clock, 28)
+            return await settle(lease, settlements, deliveries)
+
+        self.rig.queue.settle = slow
+        self.rig.put("a@example.net", fast=True)
+        self.rig.stop()
+        self.assertEqual(self.rig.waiting(), [])
 
 
 class FairnessTests(RigTestCase):
