@@ -11,6 +11,9 @@ from ..mail.queued import Lease, Result
 
 #: Seconds at most between two attempts to reach a destination that did not answer.
 LONGEST_SILENCE = 1800.0
+#: Destinations that are remembered when nothing is done for them (attack: a mailing to
+#: a million domains).
+MAX_KNOWN = 10_000
 #: Of all attempts at a time, the parts up to which there may be attempts at
 #: destinations that have not answered so far: for one that was never tried, for
 #: another attempt at the same, and for one that could not be reached when it was tried.
@@ -255,11 +258,19 @@ class Lanes:
             self.enlist(lane)
 
     def prune(self, now: float) -> None:
-        """Forget destinations that nothing is done for."""
-        for lane in list(self.known.values()):
-            is_idle = not lane.active and not lane.waiting
-            used = max(lane.answered, lane.silent_until, lane.next_start)
-            if is_idle and now >= used + LONGEST_SILENCE:
+        """Forget destinations that nothing is done for: after a while, or the first
+        of too many.
+        """
+        idle = [
+            lane
+            for lane in self.known.values()
+            if not lane.active and not lane.waiting
+        ]
+        idle.sort(key=_used)
+        too_many = len(self.known) - MAX_KNOWN
+        for number, lane in enumerate(idle):
+            if number < too_many or now >= _used(lane) + LONGEST_SILENCE:
+                self.paced.pop(lane, None)
                 del self.known[lane.destination]
 
     def _count(self, errand: Errand, change: int) -> None:
@@ -269,6 +280,11 @@ class Lanes:
             self.fast += change
         else:
             self.slow += change
+
+
+def _used(lane: Lane) -> float:
+    """Until when it matters what is known of *lane*."""
+    return max(lane.answered, lane.silent_until, lane.next_start)
 
 
 def _part(lane: Lane) -> float:
