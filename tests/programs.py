@@ -9,6 +9,7 @@ from unittest import SkipTest
 #: The Debian packages of the programs, for the message that one is missing.
 PACKAGES = {
     "curl": "curl",
+    "exim4": "exim4-daemon-light",
     "fetchmail": "fetchmail",
     "knotd": "knot",
     "mbsync": "isync",
@@ -16,6 +17,7 @@ PACKAGES = {
     "mutt": "mutt",
     "nc": "netcat-openbsd",
     "openssl": "openssl",
+    "postfix": "postfix",
     "promtool": "prometheus",
     "strace": "strace",
     "s-nail": "s-nail",

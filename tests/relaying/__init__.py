@@ -1,0 +1,1 @@
+"""Mail between this server and others: Postfix and Exim in either place."""
