@@ -40,38 +40,7 @@ def questions_of(
     :param stop: begins it, and says which process will end last (``pid``).
     """
 
-    async def status(details: dict[str, Any]) -> dict[str, Any]:
-        return _together(await asks.ask_all("status"), asks.workers)
-
-    async def sessions(details: dict[str, Any]) -> dict[str, Any]:
-        heard = await asks.ask_all("sessions")
-        found = [
-            {**session, "worker": worker}
-            for worker, answer in heard.items()
-            for session in answer["sessions"]
-        ]
-        found.sort(key=lambda session: -session["seconds"])
-        return {"sessions": found}
-
-    async def kick(details: dict[str, Any]) -> dict[str, Any]:
-        heard = await asks.ask_all("kick", whom=details["whom"])
-        return {"ended": sum(answer["ended"] for answer in heard.values())}
-
-    async def command(details: dict[str, Any]) -> dict[str, Any]:
-        work, given = details["work"], details["details"]
-        return await asks.ask_one("command", work=work, details=given)
-
-    async def queue(details: dict[str, Any]) -> dict[str, Any]:
-        work, given = details["work"], details["details"]
-        if given.get("alteration", {}).get("retry"):
-            # Whoever sends must not put off again what is due by it.
-            destination = given.get("selection", {}).get("destination")
-            await asks.ask_all("hurry", destination=destination)
-        return await asks.ask_one("queue", work=work, details=given)
-
-    async def trace(details: dict[str, Any]) -> dict[str, Any]:
-        address, sender = details["address"], details["sender"]
-        return await asks.ask_one("trace", address=address, sender=sender)
+    questions = _Questions(asks)
 
     async def read_again(details: dict[str, Any]) -> dict[str, Any]:
         return await reload()
@@ -80,15 +49,55 @@ def questions_of(
         return stop()
 
     return {
-        "status": status,
-        "sessions": sessions,
-        "kick": kick,
-        "command": command,
-        "queue": queue,
-        "trace": trace,
+        "status": questions.status,
+        "sessions": questions.sessions,
+        "kick": questions.kick,
+        "command": questions.command,
+        "queue": questions.queue,
+        "trace": questions.trace,
         "reload": read_again,
         "stop": end,
     }
+
+
+class _Questions:
+    """Those that all processes answer together, or one for all."""
+
+    def __init__(self, asks: Asks) -> None:
+        self._asks = asks
+
+    async def status(self, details: dict[str, Any]) -> dict[str, Any]:
+        return _together(await self._asks.ask_all("status"), self._asks.workers)
+
+    async def sessions(self, details: dict[str, Any]) -> dict[str, Any]:
+        heard = await self._asks.ask_all("sessions")
+        found = [
+            {**session, "worker": worker}
+            for worker, answer in heard.items()
+            for session in answer["sessions"]
+        ]
+        found.sort(key=lambda session: -session["seconds"])
+        return {"sessions": found}
+
+    async def kick(self, details: dict[str, Any]) -> dict[str, Any]:
+        heard = await self._asks.ask_all("kick", whom=details["whom"])
+        return {"ended": sum(answer["ended"] for answer in heard.values())}
+
+    async def command(self, details: dict[str, Any]) -> dict[str, Any]:
+        work, given = details["work"], details["details"]
+        return await self._asks.ask_one("command", work=work, details=given)
+
+    async def queue(self, details: dict[str, Any]) -> dict[str, Any]:
+        work, given = details["work"], details["details"]
+        if given.get("alteration", {}).get("retry"):
+            # Whoever sends must not put off again what is due by it.
+            destination = given.get("selection", {}).get("destination")
+            await self._asks.ask_all("hurry", destination=destination)
+        return await self._asks.ask_one("queue", work=work, details=given)
+
+    async def trace(self, details: dict[str, Any]) -> dict[str, Any]:
+        address, sender = details["address"], details["sender"]
+        return await self._asks.ask_one("trace", address=address, sender=sender)
 
 
 #: What all processes say alike.
