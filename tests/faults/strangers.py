@@ -151,7 +151,7 @@ INPUTS = (
 _SHORT_NAMES = (
     "SMTP: a line without end", "SMTP: 30 KB of a message",
     "SMTP: 60 KB of a message", "IMAP: literals",
-    "IMAP: commands, no reading", "IMAPS: a hello of 120 KB",
+    "IMAP: commands, no reading", "IMAPS: half a record of 8 KB",
 )  # fmt: skip
 
 
