@@ -91,6 +91,11 @@ class Decision:
     lasts: bool = True
     steps: tuple[Step, ...] = ()
 
+    @property
+    def places(self) -> int:
+        """How many mailboxes and addresses it leads to."""
+        return len(self.targets) + len(self.departures)
+
     def objection(self) -> MailError | None:
         """Why mail from a stranger cannot go there, or ``None``."""
         match self.outcome:

@@ -142,6 +142,19 @@ class Lookups:
             found = await self._first_account(domain)
         return found
 
+    async def without_tag(self, address: str) -> str | None:
+        """*address* without its tag, if that is what leads to others, whatever the
+        tag."""
+        local, _, domain = address.rpartition("@")
+        if not self.separator or self.separator not in local[1:-1]:
+            return None
+        name = local.partition(self.separator)[0]
+        base = f"{name}@{domain}"
+        rule = await self._rule(base)
+        if rule is None or rule.in_pattern or await self.exactly(address) is not None:
+            return None
+        return base
+
     async def exactly(self, address: str, tag: str = "") -> Finding | None:
         """The rule or the account of *address* itself."""
         what = await self._rule(address) or await self.account(address)

@@ -15,8 +15,12 @@ from .rewriting import Rewriting
 from .sources import Source
 from .srs import SRS, NotOurs
 
-#: Decisions that are kept: what strangers ask for must not fill the memory.
+#: Decisions that are kept, and places that they lead to in all: what strangers ask
+#: for must not fill the memory.
 MAX_DECISIONS = 10_000
+MAX_PLACES = 100_000
+#: From so many places on, one decision serves an address with every tag.
+MANY = 16
 
 
 class Router:
@@ -74,6 +78,7 @@ class Router:
         self._now = now
         self._rewrites_senders = bool(sources or self._senders)
         self._decisions: dict[Address, Decision] = {}
+        self._places = 0
         self._version: object = None
 
     async def resolve(self, address: Address) -> Decision:
@@ -84,8 +89,13 @@ class Router:
         version = self.lookups.version()
         if version is None:
             return await self._decide(address)
-        if version != self._version or len(self._decisions) >= MAX_DECISIONS:
+        if (
+            version != self._version
+            or len(self._decisions) >= MAX_DECISIONS
+            or self._places >= MAX_PLACES
+        ):
             self._decisions = {}
+            self._places = 0
             self._version = version
         decisions = self._decisions
         decision = decisions.get(address)
@@ -95,6 +105,7 @@ class Router:
                 # If the directory changes meanwhile, another call has put a new
                 # table in the place of this one.
                 decisions[address] = decision
+                self._places += decision.places
         return decision
 
     async def relays(self, domain: str) -> bool:
@@ -141,6 +152,13 @@ class Router:
             return await self._elsewhere(given, address)
         if self._srs is not None and self._srs.is_signed(address.local):
             return await self._back(given, address, self._srs)
+        base = await self.lookups.without_tag(name)
+        if base is not None and self._version is not None:
+            local, _, domain = base.rpartition("@")
+            there = await self.resolve(Address(local, domain))
+            if there.places > MANY and there.lasts:
+                # Attack: a long list, with another tag each time.
+                return replace(there, address=given)
         expansion = Expansion(self.lookups, self._customs)
         return await expansion.decide(given, address, name)
 

@@ -19,6 +19,7 @@ from ..errors import (
     Refused,
     RelayDenied,
     RoutingLoop,
+    Status,
     UnknownRecipient,
 )
 from ..interfaces import ISubmission
@@ -35,7 +36,11 @@ from ..policy.hops import HopLimit, was_here
 from ..powers import IQuotaStore
 from .decision import Decision, Outcome
 from .planning import Outlet, Planner, Route, is_passed_on
-from .router import Router
+from .router import MANY, Router
+
+#: Mailboxes and addresses that long lists among the recipients of one message lead to
+#: together.
+MAX_FANOUT = 10_000
 
 #: The checks that no server should be without.
 DEFAULT_CHECKS = (HopLimit(),)
@@ -118,6 +123,7 @@ class _Submission:
             raise NoRouteYet(f"{decision.address} leads to {departure.recipient}")
         if self._quotas is not None:
             self._check_quotas(self._quotas, decision, envelope)
+        self._check_places(envelope, decision)
         route: Route | Decision
         if orders or decision.departures or decision.hold:
             route = Route(address, decision, orders)
@@ -175,6 +181,23 @@ class _Submission:
             # Attack: an address of ours that leads to whom a stranger likes.
             return Refused("This address takes only what comes back")
         return decision.objection()
+
+    def _check_places(self, envelope: Envelope, decision: Decision) -> None:
+        """
+        :raises Refused: all recipients together lead to too many; the others may come
+            with another message (RFC 5321, section 4.5.3.1.10).
+        """
+        if decision.places <= MANY:
+            return
+        places = decision.places
+        for route in envelope.routes.values():
+            if isinstance(route, Route) and route.decision.places > MANY:
+                places += route.decision.places
+        if places > MAX_FANOUT:
+            raise Refused(
+                "Too many recipients", status=Status.TOO_MANY_RECIPIENTS,
+                permanent=False, code=452,
+            )  # fmt: skip
 
     def _check_quotas(
         self, quotas: Any, decision: Decision, envelope: Envelope

@@ -15,7 +15,7 @@ from mailhub.errors import (
 from mailhub.mail.address import Address, parse_mailbox
 from mailhub.routing.decision import Outcome
 from mailhub.routing.expansion import MAX_ADDRESSES, MAX_DEPTH
-from mailhub.routing.router import MAX_DECISIONS, Router
+from mailhub.routing.router import MANY, MAX_DECISIONS, MAX_PLACES, Router
 from mailhub.store.memory import MemoryStore
 
 
@@ -261,6 +261,33 @@ class RememberedDecisionTests(RouterTestCase):
         self.directory.find_account = find_and_change
         await self.check("ann@example.org", Outcome.LOCAL, "ann@example.org")
         await self.check("ann@example.org", Outcome.UNKNOWN)
+
+    async def test_a_long_list_is_decided_once_for_all_its_tags(self):
+        """Attack: a list of a thousand, with another tag each time."""
+        members = [f"m{number}@example.com" for number in range(MANY + 1)]
+        await self.alias("list@example.org", *members)
+        await self.alias("short@example.org", *members[1:])
+        await self.alias("list+own@example.org", "ann@example.org")
+        self.version = 2
+        first = await self.decide("list+1@example.org")
+        second = await self.decide("list+2@example.org")
+        self.assertEqual(first.address, "list+1@example.org")
+        self.assertEqual(len(first.departures), MANY + 1)
+        self.assertIs(second.departures, first.departures)
+        self.assertIs(second.steps, first.steps)
+        [via] = {departure.via for departure in first.departures}
+        self.assertEqual(via, ("list@example.org",))
+        short = await self.decide("short+1@example.org")
+        self.assertEqual(short.departures[0].via, ("short+1@example.org",))
+        await self.check("list+own@example.org", Outcome.LOCAL, "ann@example.org")
+
+    async def test_decisions_that_lead_to_as_many_as_allowed_are_kept(self):
+        await self.alias("@example.org", *[f"m{n}@example.com" for n in range(1_000)])
+        self.version = 2
+        first = await self.decide("nobody0@example.org")
+        for number in range(1, MAX_PLACES // 1_000):
+            await self.decide(f"nobody{number}@example.org")
+        self.assertIsNot(await self.decide("nobody0@example.org"), first)
 
     async def test_as_many_as_allowed_are_kept(self):
         for number in range(MAX_DECISIONS + 1):

@@ -130,6 +130,21 @@ class RelayRuleTests(SendingTestCase):
         self.use([check])
         await self.refused(RelayDenied, "x@example.com")
 
+    async def test_lists_of_one_message_lead_to_so_many_at_most(self):
+        """Attack: all long lists of a server in one transaction."""
+        names = [f"list{number}@example.org" for number in range(11)]
+        for name in names:
+            local = name.partition("@")[0]
+            members = [f"{local}.{number}@far.example" for number in range(1_000)]
+            await self.directory.set_alias(name, members)
+        envelope = await self.transaction(*names[:10])
+        last = parse_mailbox(names[10].encode(), smtputf8=False)
+        with self.assertRaises(Refused) as caught:
+            await self.avatar.recipient(envelope, last)
+        self.assertEqual(caught.exception.code, 452)
+        ann = parse_mailbox(b"ann@example.org", smtputf8=False)
+        await self.avatar.recipient(envelope, ann)
+
     async def test_an_order_to_relay_makes_nobody_exist(self):
         check = Noting([], {"connection": Verdict(order=Order.RELAY)})
         self.use([check])
