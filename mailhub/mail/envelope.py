@@ -74,6 +74,8 @@ class MailParameters:
     :ivar hold_until: not to be sent before, in seconds since the epoch (RFC 4865).
     :ivar priority: -9 to 9 (RFC 6710).
     :ivar require_tls: only over verified TLS (RFC 8689).
+    :ivar verp: the delimiters of a sender for each recipient (XVERP, see
+        :mod:`mailhub.mail.verp`); never in the queue, which has these senders.
     """
 
     size: int | None = None
@@ -85,6 +87,7 @@ class MailParameters:
     deliver_by: DeliverBy | None = None
     priority: int = 0
     require_tls: bool = False
+    verp: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ..mail.account import Delivery, Target
@@ -17,6 +17,7 @@ from ..mail.envelope import (
 )
 from ..mail.queue_limits import QueueLimits
 from ..mail.queued import Lease, Outgoing, Sending
+from ..mail.verp import verp_sender
 from ..smtp.trace import return_path
 from ..store.content import BytesContent
 from .decision import Decision, Departure
@@ -173,6 +174,9 @@ class Planner:
         for departure in decision.departures:
             if envelope.sender is not None:
                 sender = await self._router.forwarder(envelope.sender, departure)
+                if envelope.parameters.verp is not None:
+                    delimiters = envelope.parameters.verp
+                    sender = verp_sender(sender, departure.recipient, delimiters)
             lines = _delivered_to(departure, envelope.parameters) + trace
             draft.put((sender, lines, hold), _outgoing(departure, wishes, alone))
 
@@ -180,6 +184,8 @@ class Planner:
         self, draft: _Draft, envelope: Envelope, now: float, number: int
     ) -> tuple[Sending, ...]:
         parameters, limits, outlet = envelope.parameters, self._limits, self._outlet
+        if parameters.verp is not None:
+            parameters = replace(parameters, verp=None)
         due = limits.first_due(parameters, now)
         keeper, kept_until = None, 0.0
         if outlet is not None and due <= now and outlet.has_room:

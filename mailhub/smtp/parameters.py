@@ -15,12 +15,16 @@ from typing import Any
 
 from ..errors import Status, SyntaxFault
 from ..mail.envelope import DeliverBy, MailParameters, Notify, RecipientParameters
+from ..mail.verp import USUAL_DELIMITERS
 
 #: RFC 3461, sections 4.2 and 4.4: characters of ORCPT and of ENVID.
 MAX_ORIGINAL = 500
 MAX_ENVID = 100
 
-_PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?")
+#: RFC 5321, section 4.1.2; "=" in the value of XVERP alone, which is older.
+_PARAMETER = re.compile(
+    rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+|(?i:(?<=XVERP=))[+-]=))?"
+)
 #: RFC 1870, section 6.1: ``size-value ::= 1*20DIGIT``.
 _SIZE = re.compile(rb"[0-9]{1,20}")
 #: RFC 3461, section 4.
@@ -39,6 +43,9 @@ _DATE_TIME = re.compile(
 _BY = re.compile(rb"([+-]?[0-9]{1,9});([NRnr])([Tt]?)")
 #: RFC 6710, section 4.3: ``priority-value``.
 _PRIORITY = re.compile(rb"-?[0-9]")
+#: Two characters that stand in local parts without quotes.  ``=`` cannot come first:
+#: that is how a parameter's value begins.
+_DELIMITERS = re.compile(rb"[+-][+=-]")
 _BODIES = {b"7BIT": "7BIT", b"8BITMIME": "8BITMIME"}
 _NOTIFY = {
     b"SUCCESS": Notify.SUCCESS, b"FAILURE": Notify.FAILURE, b"DELAY": Notify.DELAY
@@ -66,6 +73,7 @@ class Extension(Flag):
     DELIVER_BY = auto()
     PRIORITY = auto()
     REQUIRE_TLS = auto()
+    VERP = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +249,13 @@ def _require_tls(value: bytes, terms: Terms) -> _Fields:
     return {"require_tls": True}
 
 
+def _xverp(value: bytes, terms: Terms) -> _Fields:
+    """XVERP as Postfix has it: the delimiters may be left out."""
+    if value and not _DELIMITERS.fullmatch(value):
+        raise BadArguments(f"XVERP={value!r}")
+    return {"verp": value.decode() or USUAL_DELIMITERS}
+
+
 def _notify(value: bytes, terms: Terms) -> _Fields:
     """RFC 3461, section 4.1."""
     words = value.upper().split(b",")
@@ -298,6 +313,7 @@ _OF_MAIL: dict[bytes, tuple[Extension, _Parse]] = {
     b"BY": (Extension.DELIVER_BY, _by),
     b"MT-PRIORITY": (Extension.PRIORITY, _priority),
     b"REQUIRETLS": (Extension.REQUIRE_TLS, _require_tls),
+    b"XVERP": (Extension.VERP, _xverp),
 }
 _OF_RCPT: dict[bytes, tuple[Extension, _Parse]] = {
     b"NOTIFY": (Extension.DSN, _notify),

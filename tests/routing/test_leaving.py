@@ -169,6 +169,18 @@ class LeavingTests(SynchronousTestCase):
         self.assertIn(RoutingLoop.__name__, str(caught.exception))
         self.assertEqual(len(self.away.leases), 1)
 
+    def test_a_list_s_bounces_tell_whom_they_are_about(self):
+        self.away.fake.default = FAILED
+        self.send("a@in.example", "jo@example.org", verp="+=")
+        self.send("b@in.example", "jo@example.org", verp="-=")
+        senders = [lease.message.sender for lease in self.away.leases]
+        self.assertEqual(
+            senders, ["jo+a=in.example@example.org", "jo-b=in.example@example.org"]
+        )
+        self.assertIsNone(self.away.leases[0].message.parameters.verp)
+        [bounce] = self.inbox("jo")
+        self.assertIn(b"To: jo+a=in.example@example.org\r\n", bounce)
+
     def test_mail_for_later_comes_to_mailboxes_later(self):
         self.send("jo@example.org", hold_until=START + 3600.0)
         self.assertEqual(self.inbox("jo"), [])

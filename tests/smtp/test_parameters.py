@@ -50,6 +50,9 @@ OF_MAIL = (
     (b"BY=+1;nt", {"deliver_by": DeliverBy(NOW + 1, False, trace=True)}),
     (b"BY=-60;N", {"deliver_by": DeliverBy(NOW - 60, False)}),
     (b"MT-PRIORITY=-9", {"priority": -9}),
+    (b"XVERP", {"verp": "+="}),
+    (b"xverp=+=", {"verp": "+="}),
+    (b"XVERP=-+ RET=HDRS", {"verp": "-+", "ret": "HDRS"}),
     (b"MT-PRIORITY=6 REQUIRETLS", {"priority": 6, "require_tls": True}),
 )
 NOT_OF_MAIL = (
@@ -60,6 +63,7 @@ NOT_OF_MAIL = (
     b"HOLDUNTIL=2026-13-01T00:00:00Z", b"HOLDUNTIL=0000-01-01T00:00:00Z",
     b"HOLDUNTIL=2026-12-22T00:00:00Z", b"BY", b"BY=5", b"BY=0;R", b"BY=-5;R",
     b"BY=5;X", b"BY=5;RX", b"BY=9999999999;N", b"MT-PRIORITY=10",
+    b"XVERP=+", b"XVERP==+", b"XVERP=+=+", b"XVERP=a=", b"RET=+=",
     b"MT-PRIORITY=+1", b"MT-PRIORITY", b"REQUIRETLS=1", b"RET=FULL RET=HDRS",
 )  # fmt: skip
 OF_RCPT = (

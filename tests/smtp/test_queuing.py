@@ -30,6 +30,7 @@ class ExtensionTests(SynchronousTestCase):
         for word in (b"DSN", b"DELIVERBY", b"MT-PRIORITY", b"ETRN"):
             self.assertIn(word, listed)
         self.assertNotIn(b"REQUIRETLS", listed)
+        self.assertNotIn(b"XVERP", listed)
         self.assertFalse([word for word in listed if word.startswith(b"FUTURE")])
 
     def test_they_are_not_listed_nor_taken_where_it_cannot(self):
@@ -47,7 +48,8 @@ class ExtensionTests(SynchronousTestCase):
         self.assertIn(
             b"FUTURERELEASE 2592000 2026-12-21T02:01:00Z", keywords(player)
         )
-        player.send(LOGIN + b"MAIL FROM:<ann@example.org> HOLDFOR=60\r\n")
+        self.assertIn(b"XVERP", keywords(player))
+        player.send(LOGIN + b"MAIL FROM:<ann@example.org> HOLDFOR=60 XVERP=-=\r\n")
         self.assertTrue(player.received().endswith(b"250 2.1.0 Ok\r\n"))
 
     def test_the_avatar_is_told_what_is_wished(self):

@@ -76,8 +76,10 @@ _WORDS = (
     (Extension.DELIVER_BY, "DELIVERBY"),
     (Extension.PRIORITY, "MT-PRIORITY"),
     (Extension.REQUIRE_TLS, "REQUIRETLS"),
+    (Extension.VERP, "XVERP"),
 )
 _QUEUING = Extension.DSN | Extension.DELIVER_BY | Extension.PRIORITY
+_OF_USERS = Extension.FUTURE_RELEASE | Extension.VERP
 _PRIVATE = _QUEUING | Extension.REQUIRE_TLS
 
 
@@ -85,13 +87,13 @@ def _offered(dialogue: Dialogue) -> Extension:
     """What a client may ask for here and now.
 
     REQUIRETLS only in TLS (RFC 8689, section 2); FUTURERELEASE only to users (RFC
-    4865, section 3).
+    4865, section 3), and XVERP, as it makes a message of each recipient.
     """
     service = dialogue.service
     if not service.queues:
         return Extension.NONE
     offered = _PRIVATE if dialogue.is_secure else _QUEUING
-    return offered | Extension.FUTURE_RELEASE if service.requires_login else offered
+    return offered | _OF_USERS if service.requires_login else offered
 
 
 def _terms(dialogue: Dialogue) -> Terms:
