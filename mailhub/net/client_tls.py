@@ -32,8 +32,8 @@ def client_context(minimum_version: str = "TLSv1.2") -> SSL.Context:
 class ClientTLS:
     """Makes the client's side of one TLS connection.
 
-    :param server_name: whom we want to talk to (SNI: RFC 6066, section 3); ``""`` or
-        an address says nothing.
+    :param server_name: whom we want to talk to (SNI: RFC 6066, section 3), in ASCII;
+        ``""`` says nothing.
     """
 
     def __init__(self, context: SSL.Context, server_name: str) -> None:

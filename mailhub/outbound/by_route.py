@@ -17,7 +17,9 @@ from .login import Secrets, log_in
 from .mx import addresses_of
 from .parcel import Parcel
 from .places import EHLO, LHLO, NowhereToGo, Place
-from .tls_policy import HostPolicy
+from .tls_policy import Check, HostPolicy
+
+_USUAL = "opportunistic"
 
 
 class ByRoute:
@@ -41,6 +43,7 @@ class ByRoute:
         self._families = families
         self._secrets_of = secrets_of
         self._trust = trust
+        self._proofs: dict[str, Check] = {}
 
     async def send(self, parcel: Parcel, route: Route) -> None:
         """One attempt.
@@ -81,14 +84,21 @@ class ByRoute:
 
     def _policy(self, route: Route, parcel: Parcel) -> HostPolicy:
         host = route.host or "localhost"
-        needs_requiretls = parcel.parameters.require_tls and route.kind == "smtp"
-        secrecy = Secrecy.VERIFY if needs_requiretls else route.secrecy
-        if secrecy is Secrecy.MAY and not route.implicit_tls:
-            return HostPolicy(host, server_name=host)
-        if secrecy is not Secrecy.VERIFY:
-            return HostPolicy(host, True, host, "route")
+        if parcel.parameters.require_tls and route.kind == "smtp":
+            return HostPolicy(host, True, host, "requiretls", True, self._proof(host))
+        if route.secrecy is Secrecy.VERIFY:
+            return HostPolicy(host, True, host, "route", False, self._proof(host))
+        needs_tls = route.implicit_tls or route.secrecy is Secrecy.ENCRYPT
+        return HostPolicy(host, needs_tls, host, "route" if needs_tls else _USUAL)
 
-        def check(chain: Sequence[Certificate]) -> None:
-            self._trust.check(chain, host)
+    def _proof(self, host: str) -> Check:
+        """What looks at the certificate: the same each time, so that a session that
+        has passed needs not pass again.
+        """
+        if host not in self._proofs:
 
-        return HostPolicy(host, True, host, "route", needs_requiretls, check)
+            def check(chain: Sequence[Certificate]) -> None:
+                self._trust.check(chain, host)
+
+            self._proofs[host] = check
+        return self._proofs[host]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography.x509 import Certificate
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -14,6 +15,7 @@ from ..net.client_tls import ClientTLS, client_context
 from ..net.roll import Roll
 from ..smtp.client import SessionFailed, SMTPClient, SMTPClientFactory
 from ..smtp.client_steps import Step, Waits
+from .addresses import is_address
 from .certificates import peer_chain
 from .places import Place
 from .pool import Pool, Reuse
@@ -98,11 +100,13 @@ class Sessions:
         self, place: Place, policy: HostPolicy, prepare: Prepare | None, *, tls: bool
     ) -> SMTPClient:
         conduct = self._conduct
+        # RFC 6066, section 3: an address is no name.
+        name = "" if is_address(policy.server_name) else policy.server_name
         factory = SMTPClientFactory(
             self._reactor,
             hello=conduct.hello.encode("ascii"),
             verb=place.verb,
-            certificates=ClientTLS(self._context, policy.server_name) if tls else None,
+            certificates=ClientTLS(self._context, name) if tls else None,
             check=lambda client: _check(client, policy),
             log_in=prepare,
             implicit_tls=place.implicit_tls,
@@ -127,15 +131,25 @@ def _check(client: SMTPClient, policy: HostPolicy) -> None:
 
     :raises MailError: it may not.
     """
-    if not client.is_secure:
-        policy.without_tls("no STARTTLS")
+    if client.accepted == policy:
+        return
+    if client.is_secure:
+        policy.check(_chain(client, policy))
     else:
+        policy.without_tls("no STARTTLS")
+    if not client.able.require_tls:
+        policy.without_requiretls()
+    client.accepted = policy
+
+
+def _chain(client: SMTPClient, policy: HostPolicy) -> Sequence[Certificate]:
+    """What the server has shown in its handshake."""
+    if client.chain is None:
         try:
-            chain = peer_chain(client.tls)
+            client.chain = peer_chain(client.tls)
         except TLSFault:
             if policy.needs_tls:
                 raise
-            chain = []
-        policy.check(chain)
-    if not client.able.require_tls:
-        policy.without_requiretls()
+            # Whoever it is, nobody asks for a proof.
+            return ()
+    return client.chain

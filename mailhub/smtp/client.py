@@ -216,12 +216,16 @@ class SMTPClient(Connection):
     :ivar able: what the server can do.
     :ivar name: what it calls itself, in lower case.
     :ivar messages: how many were sent over it.
+    :ivar chain: what the server has shown in TLS; for who sends to keep, likewise
+        *accepted*, the policy that it was found to follow.
     """
 
     factory: Any
     able: Capabilities = NONE
     name = ""
     messages = 0
+    chain: Any = None
+    accepted: object = None
     _job: _Job | None = None
     _step = Step.GREETING
     _needs_reset = False

@@ -17,8 +17,8 @@ class FarServer(Factory):
     :param address: where it listens; *port* 0 is any that is free.
     :param offers: the extensions of its EHLO.
     :param replies: by the first words of a command what it answers instead of 250; a
-        list is one answer after the other, the last for ever.  ``None`` is no answer
-        at all, ``b""`` closes the connection.  ``b""`` stands for the greeting,
+        list is one answer after the other, the last for ever.  ``None`` is no answer,
+        now and later, ``b""`` closes the connection.  ``b""`` stands for the greeting,
         ``b"."`` for the end of a message.
     :ivar heard: every line of commands.
     :ivar messages: what came between DATA and its end.
@@ -75,16 +75,18 @@ class _Session(Protocol):
     def connectionMade(self) -> None:
         self.factory.open.add(self)
         self._buffer = b""
-        self._in_data = False
+        self._in_data = self._is_stalled = False
         self.say(self.factory.replies.get(b"", b"220 far ESMTP"))
 
     def connectionLost(self, reason: object = None) -> None:
         self.factory.open.discard(self)
 
     def say(self, reply: bytes | None) -> None:
-        if reply == b"":
+        if reply is None:
+            self._is_stalled = True
+        elif reply == b"":
             self.transport.loseConnection()
-        elif reply is not None:
+        else:
             self.transport.write(reply + b"\r\n")
 
     def dataReceived(self, data: bytes) -> None:
@@ -94,7 +96,7 @@ class _Session(Protocol):
             self.transport.loseConnection()
             return
         self._buffer += data
-        while not self.transport.disconnecting:
+        while not (self.transport.disconnecting or self._is_stalled):
             if self._in_data:
                 message, end, rest = (b"\r\n" + self._buffer).partition(b"\r\n.\r\n")
                 if not end:

@@ -54,9 +54,10 @@ class WayCase(TestCase):
         others = more.pop("others", None)
         policies = more.pop("policies", None) or TLSPolicies(None)
         own_addresses = more.pop("own_addresses", ())
+        clock = more.pop("reactor", reactor)
         chosen = {"allow_private": True, "families": "ipv4-only", "port": port} | more
         self.way = way_out(
-            Outbound(**chosen), reactor, self.names, "me.example", policies=policies,
+            Outbound(**chosen), clock, self.names, "me.example", policies=policies,
             others=others, own_addresses=own_addresses,
         )  # fmt: skip
         self.addCleanup(lambda: Deferred.fromCoroutine(self.way.stop()))
