@@ -256,6 +256,21 @@ class StoreFaultTests(GateTestCase):
         self.assertEqual(self.rig.waiting(), [])
 
 
+    def test_a_stop_waits_for_what_it_is_being_lent(self):
+        lease = self.rig.queue.lease
+
+        async def slow(*arguments):
+            await deferLater(self.rig.clock, 5)
+            return await lease(*arguments)
+
+        self.rig.queue.lease = slow
+        self.rig.put("a@example.net")
+        self.rig.run(1)
+        self.rig.stop()
+        self.assertEqual(self.way.sent, [])
+        self.assertEqual((len(self.rig.waiting()), self.rig.lent()), (1, 0))
+
+
 class FairnessTests(RigTestCase):
     """One destination with a million messages, and many with one."""
 
