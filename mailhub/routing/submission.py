@@ -115,9 +115,11 @@ class _Submission:
             Order.RELAY in orders or Order.RELAY in envelope.orders
         ):
             raise objection
-        elsewhere = orders.get(Order.REDIRECT) or envelope.orders.get(Order.REDIRECT)
-        if elsewhere is not None:
-            decision = await self._redirected(elsewhere)
+        if orders or envelope.orders:
+            redirect = Order.REDIRECT
+            elsewhere = orders.get(redirect) or envelope.orders.get(redirect)
+            if elsewhere is not None:
+                decision = await self._redirected(elsewhere)
         if decision.departures and not self._leaves:
             departure = decision.departures[0]
             raise NoRouteYet(f"{decision.address} leads to {departure.recipient}")
