@@ -63,10 +63,15 @@ def is_loopback(address: str) -> bool:
 
 
 def literal_address(domain: str) -> str | None:
-    """The address in ``[192.0.2.1]`` or ``[ipv6:2001:db8::1]``; ``None`` for a name."""
+    """The address in ``[192.0.2.1]`` or ``[ipv6:2001:db8::1]``; ``None`` for
+    anything else.
+    """
     if not domain.startswith("["):
         return None
-    return str(ip_address(domain[1:-1].removeprefix("ipv6:")))
+    try:
+        return str(ip_address(domain[1:-1].removeprefix("ipv6:")))
+    except ValueError:
+        return None
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.python.failure import Failure
 
@@ -326,8 +327,11 @@ class SMTPClient(Connection):
             return f"{self._stop.value}, waiting for {self._step.value}"
         if self._is_aborted:
             return f"no progress for too long, waiting for {self._step.value}"
-        reason = "" if self._reason is None else self._reason.getErrorMessage()
-        return f"connection lost, waiting for {self._step.value}: {reason}"
+        lost = f"connection lost, waiting for {self._step.value}"
+        reason = self._reason
+        if reason is None or isinstance(reason.value, ConnectionDone):
+            return lost
+        return f"{lost}: {reason.getErrorMessage()}"
 
     async def _reply(self, step: Step) -> ServerReply:
         """The next reply, within the time of *step*."""

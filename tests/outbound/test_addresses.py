@@ -54,7 +54,8 @@ class AddressTests(SynchronousTestCase):
     def test_literals(self) -> None:
         self.assertEqual(literal_address("[192.0.2.1]"), "192.0.2.1")
         self.assertEqual(literal_address("[ipv6:2001:DB8::1]"), "2001:db8::1")
-        self.assertIsNone(literal_address("example.com"))
+        for text in ("example.com", "[example.com]", "[]", "[", "[1.2.3]"):
+            self.assertIsNone(literal_address(text), text)
 
     def test_names_are_no_addresses(self) -> None:
         for name in ("4.example", "example", "1-2.example", "xn--4.example"):

@@ -245,6 +245,12 @@ class NoServerTests(WayCase):
     async def test_no_such_domain(self):
         await self.check("failed", "5.1.2")
 
+    async def test_a_destination_that_is_nothing(self):
+        self.make()
+        for destination in ("[x]", "", "a b", "\u00e4"):
+            [result] = await self.send(destination=destination)
+            self.assertEqual(result.outcome.value, "failed", destination)
+
     async def test_null_mx(self):
         """RFC 7505."""
         self.names.records[DOMAIN] = {RecordType.MX: [MX(0, "")]}
