@@ -68,7 +68,7 @@ class Attempts:
             tried = await self._try(errand)
         except CancelledError:
             tried = None
-        except MailError as error:
+        except (MailError, OSError, MemoryError) as error:
             tried = self._fault_of_ours(errand, error)
         except Exception as error:
             tried = self._fault(errand, error)
@@ -109,11 +109,13 @@ class Attempts:
             self._faults.pop(message.message_id, None)
         return Try(results, at=self._time.wall(), tells=True)
 
-    def _fault_of_ours(self, errand: Errand, error: MailError) -> Try:
+    def _fault_of_ours(self, errand: Errand, error: Exception) -> Try:
         """The store or the machine does not work: nothing about the message."""
         if self._complaints.is_due():
-            self.log.error("mail could not be sent: {error}", error=error)
-        status = f"4.{error.status.value}"
+            self.log.failure("mail could not be sent: {error}", error=error)
+        status = INTERNAL
+        if isinstance(error, MailError):
+            status = f"4.{error.status.value}"
         result = Result(Outcome.DEFERRED, status, "a fault of this server")
         return Try([result] * len(errand.lease.recipients), at=self._time.wall())
 

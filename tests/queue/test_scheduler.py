@@ -8,6 +8,7 @@ from mailhub.errors import LocalFault
 from mailhub.mail.envelope import DeliverBy
 from mailhub.mail.queue_limits import QueueLimits
 from mailhub.mail.queue_list import Alteration, Selection
+from mailhub.mail.queued import Outcome
 
 from .rig import (
     DAY,
@@ -347,6 +348,28 @@ class SilentTests(RigTestCase):
         self.assertEqual(self.rig.scheduler.lanes.silent, 0)
 
 
+class CrowdTests(SynchronousTestCase):
+    """Many destinations, and one in a hundred of them dead."""
+
+    def seconds(self, dead):
+        """How long it takes to send to all who live."""
+        rig = Rig()
+        for number in range(6000):
+            rig.put(f"r{number}@d{number % 300}.example")
+        rig.way.default = after(rig, 0.1, DELIVERED)
+        for number in range(dead):
+            rig.way.answers[f"d{number}.example"] = after(rig, 30, DEAD)
+        rig.start()
+        counts, seconds = rig.scheduler.endings.counts, 0.0
+        while counts[Outcome.DELIVERED] < 6000 - 20 * dead:
+            rig.run(0.1)
+            seconds += 0.1
+        return seconds
+
+    def test_the_living_keep_nine_tenths_of_their_rate(self):
+        self.assertLess(self.seconds(dead=3) * 0.9, self.seconds(dead=0))
+
+
 class FaultTests(RigTestCase):
     """What goes wrong on our side."""
 
@@ -364,12 +387,17 @@ class FaultTests(RigTestCase):
         self.assertEqual(self.rig.letters, [])
 
     def test_a_fault_of_the_machine_is_never_held_against_a_message(self):
-        self.way.default = LocalFault("no descriptors")
-        self.rig.put("a@example.net", fast=True)
-        self.rig.run(HOUR)
-        self.way.default = DELIVERED
-        self.rig.run(HOUR)
-        self.assertEqual(self.rig.waiting(), [])
+        kinds = (LocalFault("no database"), OSError(24, "no files"), MemoryError())
+        for fault in kinds:
+            self.way.default = fault
+            self.rig.put("a@example.net", fast=True)
+            self.rig.run(HOUR)
+            [waiting] = self.rig.waiting()
+            self.assertEqual((waiting.hold, waiting.status[:4]), ("", "4.3."))
+            self.way.default = DELIVERED
+            self.rig.run(HOUR)
+            self.assertEqual(self.rig.waiting(), [])
+        self.assertTrue(self.flushLoggedErrors(*map(type, kinds)))
 
     def test_without_its_notification_nothing_fails(self):
         self.way.default = FAILED
