@@ -307,6 +307,7 @@ class Expansion:
             self._found.owners.add(account.address)
         self._found.accounts[account.account_id] = account
         self._found.targets[Target(account.account_id, folder)] = None
+        self._check_places()
 
     async def _take_folder(self, address: str, mailbox: str, place: _Place) -> None:
         account = await self._lookups.account(address)
@@ -353,6 +354,12 @@ class Expansion:
         key = recipient.lower(), destination
         departure = Departure(recipient, destination, place.owner, place.path)
         self._found.departures.setdefault(key, departure)
+        self._check_places()
+
+    def _check_places(self) -> None:
+        places = len(self._found.targets) + len(self._found.departures)
+        if places > self._customs.addresses:
+            raise TooManyAddresses
 
 
 def _written(local: str, domain: str) -> str:
