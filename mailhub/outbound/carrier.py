@@ -11,7 +11,8 @@ from typing import Any
 
 from ..errors import Busy, MailError
 from ..mail.queued import Outcome, Result
-from ..smtp.client import SessionFailed, SMTPClient
+from ..smtp.client import SMTPClient
+from ..smtp.client_outcome import SessionFailed
 from ..smtp.client_steps import Step
 from .crowd import Crowd
 from .parcel import Parcel

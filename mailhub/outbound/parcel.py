@@ -14,7 +14,6 @@ from ..mail.envelope import MailParameters, Notify
 from ..mail.headers import header_end
 from ..mail.queued import Lease, Outcome, Result
 from ..mail.seven_bit import in_seven_bits
-from ..smtp.client import Mail, Sent
 from ..smtp.client_capabilities import Capabilities
 from ..smtp.client_commands import (
     Shape,
@@ -23,6 +22,7 @@ from ..smtp.client_commands import (
     path_of,
     rcpt_command,
 )
+from ..smtp.client_outcome import Mail, Sent
 from ..smtp.client_replies import ServerReply
 from ..store.content import READ_SIZE, BytesContent
 from .places import LHLO, Place

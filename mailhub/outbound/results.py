@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import DNSFault, MailError
 from ..mail.queued import Outcome, Result
-from ..smtp.client import Sent, SessionFailed
+from ..smtp.client_outcome import Sent, SessionFailed
 from ..smtp.client_replies import ServerReply
 from ..smtp.client_steps import Step
 from .places import Place

@@ -13,7 +13,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from ..errors import MailError, TLSFault
 from ..net.client_tls import ClientTLS, client_context
 from ..net.roll import Roll
-from ..smtp.client import SessionFailed, SMTPClient, SMTPClientFactory
+from ..smtp.client import SMTPClient, SMTPClientFactory
+from ..smtp.client_outcome import SessionFailed
 from ..smtp.client_steps import Step, Waits
 from .addresses import is_address
 from .certificates import peer_chain

@@ -27,6 +27,7 @@ class WayOut:
     :param others: an ``IWayOut`` for each other kind of destination: ``local``,
         ``function``, and so on.
     :ivar routes: may be exchanged at any time.
+    :ivar roll: the connections to other servers, and what they have done so far.
     """
 
     log = Logger()
@@ -43,6 +44,7 @@ class WayOut:
         self._by_mx = by_mx
         self._by_route = by_route
         self._sessions = sessions
+        self.roll = sessions.roll
         self._others = others or {}
 
     async def send(self, lease: Lease, content: Any) -> list[Result]:

@@ -16,5 +16,6 @@ counts, and every reply stands in :mod:`.replies`.  All but :mod:`.server` and
 
 The other direction: :mod:`.client` talks to another server, with
 :mod:`.client_replies`, :mod:`.client_capabilities`, :mod:`.client_commands`,
-:mod:`.client_transaction`, :mod:`.client_data` and :mod:`.client_login`.
+:mod:`.client_transaction`, :mod:`.client_data`, :mod:`.client_login` and
+:mod:`.client_outcome`.
 """

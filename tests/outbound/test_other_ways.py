@@ -12,6 +12,8 @@ from twisted.web.server import Site
 
 from mailhub.errors import OverQuota, UnknownRecipient
 from mailhub.outbound.functions import ByFunction
+from mailhub.outbound.http import post_form
+from mailhub.smtp.client_login import LoginFault
 
 from .far_server import FarServer
 from .way_case import MESSAGE, WayCase, told
@@ -60,7 +62,7 @@ class Taking(Resource):
         headers = request.requestHeaders
         names = (b"content-type", b"x-mail-from", b"x-rcpt-to")
         self.taken.append(
-            (*(headers.getRawHeaders(name)[0] for name in names),
+            (*(headers.getRawHeaders(name, [b""])[0] for name in names),
              request.content.read())
         )  # fmt: skip
         request.setResponseCode(self.code)
@@ -101,6 +103,23 @@ class HTTPTests(WayCase):
         for url in ("http:http://127.0.0.1:9/x", "http:gopher://x/", "http:x\u00e4"):
             [result] = await self.send(destination=url)
             self.assertEqual(result.outcome.value, "delayed", url)
+
+
+    async def test_forms_are_answered_or_are_a_fault_of_the_login(self):
+        """What gets access tokens."""
+        url = self.url.removeprefix("http:")
+        self.assertEqual(await self.post(url), b"seen")
+        [(kind, *_, body)] = self.taking.taken
+        self.assertEqual(
+            (kind, body), (b"application/x-www-form-urlencoded", b"a=b&c=d")
+        )
+        self.taking.code = 401
+        for wrong in (url, "http://127.0.0.1:9/", "gopher://x/"):
+            with self.assertRaises(LoginFault):
+                await self.post(wrong)
+
+    async def post(self, url):
+        return await post_form(reactor, url, b"a=b&c=d")
 
 
 class SocketTests(WayCase):

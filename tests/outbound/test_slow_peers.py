@@ -55,7 +55,7 @@ class SlowPeersTests(WayCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(self.drop_all()))
 
     async def drop_all(self):
-        for each in list(self.way._sessions.roll.connections):
+        for each in list(self.way.roll.connections):
             each.abort()
         await self.arrive()
         self.clock.advance(1)
@@ -100,7 +100,7 @@ class SlowPeersTests(WayCase):
             for domain, _ in self.stalled
         ]
         await self.arrive()
-        roll = self.way._sessions.roll
+        roll = self.way.roll
         self.assertEqual(roll.capacity.open, len(self.stalled))
         await self.pass_time(600 + Limits().linger + 5)
         await gatherResults(sending)

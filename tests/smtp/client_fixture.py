@@ -9,13 +9,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhub.smtp.client import (
-    Mail,
-    Sent,
-    SessionFailed,
-    SMTPClient,
-    SMTPClientFactory,
-)
+from mailhub.smtp.client import SMTPClient, SMTPClientFactory
+from mailhub.smtp.client_outcome import Mail, Sent, SessionFailed
 from mailhub.store.content import BytesContent
 from tests.dialogues.runner import Player
 
