@@ -31,7 +31,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def trace(invocation: Invocation) -> Result:
-    """JSON: see :func:`mailhub.routing.tracing.explain`."""
+    """JSON: see :func:`mailhub.routing.tracing.explain`; and for each that leaves the
+    ``way``: ``mx`` for what DNS says, or one that the configuration names.
+    """
     options = invocation.options
     address = _checked(options.address)
     sender = "" if options.sender in _NULL else _checked(options.sender)
@@ -42,6 +44,8 @@ def trace(invocation: Invocation) -> Result:
     else:
         with server:
             data = answered(server.ask("trace", address=address, sender=sender))
+    for each in data["leaves"]:
+        each["way"] = _way(config, each["destination"], each["sender"] or sender)
     return Result(data, _text(data))
 
 
@@ -80,6 +84,16 @@ def _trace_here(config: Config, address: str, sender: str) -> dict[str, Any]:
         return perform_at_once(work, directory)
 
 
+def _way(config: Config, destination: str, sender: str) -> str:
+    from ..mail.routes import BY_MX
+    from ..outbound.routes import routes_of
+
+    route = routes_of(config.outbound).find(destination, sender)
+    if route == BY_MX:
+        return "mx"
+    return route.name if route.host or route.path else f"{route.kind}:{route.name}"
+
+
 def _text(data: dict[str, Any]) -> str:
     lines = [f"{step['address']}: {step['found']}" for step in data["steps"]]
     lines += ["", f"{data['address']}: {data['meaning']}"]
@@ -88,6 +102,8 @@ def _text(data: dict[str, Any]) -> str:
     lines += [f"  {each['user']}, {each['mailbox']}" for each in data["mailboxes"]]
     for each in data["leaves"]:
         line = f"  {each['recipient']}, by {each['destination']}"
+        if each["way"] not in ("mx", each["destination"]):
+            line += f" through {each['way']}"
         if each["sender"] is not None:
             line += f", from {each['sender']}"
         lines.append(line)

@@ -6,14 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..config.settings import Outbound
-from ..mail.routes import parse_route
 from ..smtp.client_steps import Waits
 from .by_mx import ByMX, Choice
 from .by_route import ByRoute
 from .carrier import Carrier
 from .certificates import PublicTrust
 from .pool import Reuse
-from .routes import ANY, Routes
+from .routes import routes_of
 from .secrets import secrets_in
 from .sessions import Conduct, Sessions
 from .tls_policy import TLSPolicies
@@ -68,14 +67,6 @@ def way_out(
         sessions,
         {"http": ByHTTP(reactor), **(others or {})},
     )
-
-
-def routes_of(settings: Outbound) -> Routes:
-    """The rules of a configuration."""
-    rules = {whom: parse_route(way) for whom, way in settings.routes}
-    if settings.smarthost:
-        rules.setdefault(ANY, parse_route(settings.smarthost))
-    return Routes(rules.items())
 
 
 def conduct_of(settings: Outbound, host_name: str) -> Conduct:

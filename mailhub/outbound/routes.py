@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..config.settings import Outbound
 from ..mail.routes import BY_MX, Route, is_way, parse_route
 
 #: Stands before a sender, or a sender's domain, in a rule.
@@ -49,3 +50,11 @@ class Routes:
             return None
         _, _, domain = sender.rpartition("@")
         return self._rules.get(FROM + sender) or self._rules.get(FROM + domain)
+
+
+def routes_of(settings: Outbound) -> Routes:
+    """The rules of a configuration."""
+    rules = {whom: parse_route(way) for whom, way in settings.routes}
+    if settings.smarthost:
+        rules.setdefault(ANY, parse_route(settings.smarthost))
+    return Routes(rules.items())

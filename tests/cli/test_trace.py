@@ -82,6 +82,22 @@ class TraceTests(CommandTests):
         self.assertIn(f"desk@example.org: {files}:1\n", out)
         self.assertIn("  thrown away\n", self.works("trace", "null@example.org"))
 
+    def test_the_way_out_counts(self) -> None:
+        [leaves] = self.json("trace", "v@other.example")["leaves"]
+        self.assertEqual(leaves["way"], "mx")
+        self.write(
+            "mailhub.toml",
+            '[outbound]\nsmarthost = "smtp:relay.example:25"\n'
+            'routes = ["from:jo@example.org smtp:jo.example:26"]\n',
+        )
+        out = self.works("trace", "v@other.example")
+        self.assertIn("by other.example through smtp:relay.example:25\n", out)
+        out = self.works("trace", "v@other.example", "--from", "jo@example.org")
+        self.assertIn("by other.example through smtp:jo.example:26\n", out)
+        self.works("alias", "add", "desk@example.org", "function:tickets")
+        out = self.works("trace", "desk@example.org")
+        self.assertIn("  desk@example.org, by function:tickets\n", out)
+
     def test_what_is_no_address_is_told(self) -> None:
         self.fails(Exit.DATA_WRONG, "trace", "not an address")
         self.fails(Exit.DATA_WRONG, "trace", "jo@example.org", "--from", "x y")

@@ -6,8 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.config.settings import Outbound
 from mailhub.mail.routes import BY_MX, parse_route
-from mailhub.outbound.building import conduct_of, routes_of
-from mailhub.outbound.routes import Routes
+from mailhub.outbound.building import conduct_of
+from mailhub.outbound.routes import Routes, routes_of
 from mailhub.smtp.client_steps import Step
 
 RULES = {
