@@ -12,11 +12,10 @@ from mailhub.mail.envelope import Envelope, MailParameters, Peer
 from mailhub.mail.mailbox import INBOX, Column
 from mailhub.mail.queue_limits import QueueLimits
 from mailhub.mail.queue_list import ALL, Alteration
-from mailhub.outbound.routes import Routes
-from mailhub.outbound.ways import WayOut
 from mailhub.queue.scheduler import Scheduler
 from mailhub.routing.dispatching import Dispatching
 from mailhub.routing.local_way import LocalWay
+from mailhub.routing.planning import LOCAL_WAY
 from mailhub.routing.router import Router
 from mailhub.routing.srs import SRS
 from mailhub.routing.submission import InboundSubmission
@@ -43,6 +42,21 @@ class Waiting:
         """Nothing is open."""
 
 
+class Ways:
+    """To mailboxes here, or away."""
+
+    def __init__(self, local, away):
+        self.local = local
+        self.away = away
+
+    async def send(self, lease, content):
+        is_local = lease.destination.startswith(LOCAL_WAY)
+        return await (self.local if is_local else self.away).send(lease, content)
+
+    async def stop(self):
+        """Nothing is open."""
+
+
 class LeavingTests(SynchronousTestCase):
     """Jo and Al's servers; Jo's is here, and Kim forwards to Jo's other address."""
 
@@ -63,9 +77,7 @@ class LeavingTests(SynchronousTestCase):
         )
         self.away = Waiting(self.clock)
         local = LocalWay(self.store, self.router, self.clock.seconds)
-        way = WayOut(
-            Routes(), None, None, None, {"mx": self.away, "local": local}
-        )
+        way = Ways(local, self.away)
         self.scheduler = Scheduler(
             self.store.queue, way, self.clock, limits, dispatching.dispatch,
             host_name="mx.example.org", keeper="me", now=self.clock.seconds,
