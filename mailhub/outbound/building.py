@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..config.settings import Outbound
+from ..net.descriptors import Capacity
 from ..smtp.client_steps import Waits
 from .by_mx import ByMX, Choice
 from .by_route import ByRoute
@@ -29,6 +30,7 @@ def way_out(
     policies: TLSPolicies | None = None,
     trust: PublicTrust | None = None,
     others: Mapping[str, Any] | None = None,
+    capacity: Capacity | None = None,
 ) -> WayOut:
     """An ``IWayOut`` that does as *settings* say; nothing is opened before it is used.
 
@@ -38,12 +40,13 @@ def way_out(
     :param policies: what servers have to prove; those of DANE unless given.
     :param trust: the authorities whose certificates prove a smarthost's name.
     :param others: see :class:`~mailhub.outbound.ways.WayOut`; ``http`` is there.
+    :param capacity: of the process, which all its connections share.
     """
     # Twisted's endpoints take the variables by which systemd passes sockets, when they
     # are imported: not before we have read them.
     from .http import ByHTTP
 
-    sessions = Sessions(reactor, conduct_of(settings, host_name))
+    sessions = Sessions(reactor, conduct_of(settings, host_name), capacity)
     carrier = Carrier(reactor, sessions, settings.attempt, settings.connections)
     choice = Choice(
         frozenset((host_name.lower(),)),

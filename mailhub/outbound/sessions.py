@@ -12,6 +12,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..errors import MailError, TLSFault
 from ..net.client_tls import ClientTLS, client_context
+from ..net.descriptors import Capacity
 from ..net.roll import Roll
 from ..smtp.client import SMTPClient, SMTPClientFactory
 from ..smtp.client_outcome import SessionFailed
@@ -44,15 +45,18 @@ class Sessions:
     """Opens sessions, and keeps those that may be used again.
 
     :param reactor: ``IReactorTCP``, ``IReactorUNIX`` and ``IReactorTime``.
+    :param capacity: of the process, which all its connections share.
     """
 
     log = Logger()
 
-    def __init__(self, reactor: Any, conduct: Conduct) -> None:
+    def __init__(
+        self, reactor: Any, conduct: Conduct, capacity: Capacity | None = None
+    ) -> None:
         self._reactor = reactor
         self._conduct = conduct
         self._context = client_context()
-        self.roll = Roll("out")
+        self.roll = Roll("out", capacity=capacity)
         self._pool = Pool(conduct.reuse, reactor.seconds)
 
     def used(self, place: Place, policy: HostPolicy) -> SMTPClient | None:

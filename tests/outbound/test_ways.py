@@ -10,6 +10,7 @@ from mailhub.errors import DNSFault
 from mailhub.mail.dns import MX, RecordType
 from mailhub.mail.envelope import Notify
 from mailhub.mail.queued import Outcome
+from mailhub.net.descriptors import Capacity
 from mailhub.net.spool import Spool
 from mailhub.store.content import BytesContent
 
@@ -311,6 +312,15 @@ class NoServerTests(WayCase):
         self.exchange((10, "mx.far.example", "127.0.0.1"))
         result = await self.check("delayed", "4.4.2", port=far.port)
         self.assertFalse(result.reached)
+
+    async def test_a_process_without_descriptors_left_waits(self):
+        far = self.far()
+        self.exchange((10, "mx.far.example", "127.0.0.1"))
+        self.make(far.port, capacity=Capacity(0))
+        for _ in range(2):
+            [result] = await self.send()
+            self.assertEqual(result.outcome.value, "delayed")
+        self.assertEqual(far.messages, [])
 
     async def test_sixteen_servers_are_tried_at_most(self):
         """Attack: ten thousand MX records."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from mailhub.net.client_tls import ClientTLS, client_context
 from mailhub.net.limits import Limits
 from mailhub.smtp.client_steps import Step, Waits
@@ -137,6 +140,42 @@ class SmugglingTests(ClientCase):
     def assert_clean(self, data):
         lines = data.split(b"\r\n")
         self.assertFalse([each for each in lines if b"\r" in each or b"\n" in each])
+
+
+class AnyServerTests(ClientCase):
+    """Whatever a server says, there is an end, and nothing is taken for a promise."""
+
+    WORDS = st.sampled_from([
+        b"220 mx\r\n", b"250 ok\r\n", b"250-mx\r\n", b"250 PIPELINING\r\n",
+        b"250 CHUNKING\r\n", b"354 go\r\n", b"421 bye\r\n", b"450 later\r\n",
+        b"550 no\r\n", b"250", b" ", b"\r\n", b"\n", b"\r", b"\0", b"999 x\r\n",
+        b"\xff\r\n", b"",
+    ])  # fmt: skip
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(st.lists(WORDS, max_size=6), max_size=12), st.booleans())
+    def test_every_message_has_an_outcome(self, turns, one_by_one):
+        client = self.connect()
+        sendings, received = [], []
+        for turn in turns:
+            if client.is_free and self.factory.opened.called:
+                content = mail(b"a@y", b"b@y", one_by_one=one_by_one)
+                sendings.append(client.send_mail(content))
+            self.player.send(b"".join(turn))
+            received.append(self.player.received())
+        self.factory.opened.addErrback(lambda failure: None)
+        self.player.close()
+        written = b"".join(received)
+        ends = written.count(b"\r\n.\r\n") + written.count(b" LAST\r\n")
+        taken = 0
+        for sending in sendings:
+            sent = self.sent(sending)
+            self.assertLessEqual(len(sent.verdicts), 2)
+            decided = [each for each in sent.verdicts if each is not None]
+            self.assertTrue(len(decided) == 2 or sent.fault is not None)
+            taken += any(each.is_positive for each in decided)
+        self.assertLessEqual(taken, ends)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
 
 class EndlessTests(ClientCase):
