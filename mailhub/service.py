@@ -152,7 +152,7 @@ class MailService(MultiService):
         super().__init__()
         self._departures = departures
         self._counts = counts
-        self._capacity = Capacity()
+        self._capacity = Capacity() if departures is None else departures.capacity
         self._complaints = complaints or Complaints()
         self.config = config
         self.store = store

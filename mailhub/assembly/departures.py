@@ -14,6 +14,7 @@ from ..config.settings import Config
 from ..mail.account import Delivery
 from ..mail.queue_list import Selection
 from ..mail.queued import WAY_SEPARATOR, Lease, Letter, Result
+from ..net.descriptors import Capacity
 from ..outbound.building import way_out
 from ..outbound.functions import ByFunction, Function
 from ..outbound.programs import ByProgram
@@ -41,6 +42,7 @@ class Departures:
     :ivar resolver: of names, for all parts of the server.
     :ivar functions: of the application, that aliases and routes lead to, by name.
     :ivar way: out, by the configuration in use.
+    :ivar capacity: of the process, which all its connections share.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Departures:
         self._reactor = reactor
         self._store = store
         self._router = router
+        self.capacity = Capacity()
         self.resolver = make_resolver(config.dns, reactor)
         self.functions: dict[str, Function] = {}
         self._dispatching, self.way = self._made(config)
@@ -124,6 +127,7 @@ class Departures:
             name,
             policies=tls_policies_of(config, self._reactor, self.resolver),
             others=others,
+            capacity=self.capacity,
         )
         return dispatching, way
 
