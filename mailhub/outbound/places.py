@@ -19,17 +19,6 @@ class NowhereToGo(MailError):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A server, by its name.
-
-    :ivar host: a host name, or an IP address.
-    """
-
-    host: str
-    port: int = 25
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """One address of a server; or a UNIX socket's path.
 
