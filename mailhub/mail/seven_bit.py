@@ -35,6 +35,8 @@ def in_seven_bits(message: bytes) -> bytes:
 
     :raises Unconvertible: that would break it.
     """
+    if message.isascii():
+        return message
     root = parse(message)
     edits: list[tuple[int, int, bytes]] = []
     signed_until = 0
