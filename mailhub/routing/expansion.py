@@ -92,12 +92,14 @@ class _Place:
     :ivar owner: of the list that was met last.
     :ivar is_forward: whether a user's forward is on the way.
     :ivar tag: behind the name that the last rule was found for.
+    :ivar by_user: whether a user has written the rule that is followed now.
     """
 
     path: tuple[str, ...] = ()
     owner: str | None = None
     is_forward: bool = False
     tag: str = ""
+    by_user: bool = False
 
 
 class Expansion:
@@ -222,7 +224,7 @@ class Expansion:
             case Folder(address, mailbox):
                 await self._take_folder(address, mailbox, place)
             case Way(destination):
-                self._leave(mail, destination, place)
+                self._divert(mail, destination, place)
             case Program(command):
                 self._start(mail, command, place)
             case Hold(reason):
@@ -294,7 +296,7 @@ class Expansion:
         self._note(account.address, rule.origin)
         local, _, domain = account.address.rpartition("@")
         path = (*place.path, account.address)
-        inner = _Place(path, place.owner, True, place.tag)
+        inner = _Place(path, place.owner, True, place.tag, by_user=True)
         mail = Mail(local, domain)
         await self._follow(account.address, mail, rule, inner, depth)
 
@@ -342,6 +344,13 @@ class Expansion:
         self._enter(destination)
         self._note(recipient, f"by {destination}")
         self._depart(recipient, destination, place)
+
+    def _divert(self, mail: Mail, destination: str, place: _Place) -> None:
+        """Attack: a user's forward would lead to services inside our network."""
+        if place.by_user:
+            self._break(place.path[-1], "only the operator may name other ways")
+            return
+        self._leave(mail, destination, place)
 
     def _start(self, mail: Mail, command: str, place: _Place) -> None:
         """Attack: a program in a forward would run with the server's rights."""
