@@ -68,8 +68,6 @@ class Delivery:
     :ivar prefix: trace header lines this server adds, CRLF-ended; may be empty.
     :ivar internal_date: seconds since the epoch.
     :ivar sendings: what of it goes into the queue.
-    :ivar target_prefix: lines on top of *prefix* that only the targets' copies have:
-        ``Return-Path:`` (RFC 5321, section 4.4).
     """
 
     content: object
@@ -77,4 +75,3 @@ class Delivery:
     targets: tuple[Target, ...]
     internal_date: int
     sendings: tuple[Sending, ...] = ()
-    target_prefix: bytes = b""

@@ -50,7 +50,7 @@ class Arriving:
 
     def _size(self) -> int:
         delivery = self.delivery
-        return len(delivery.target_prefix) + len(delivery.prefix) + len(self.data)
+        return len(delivery.prefix) + len(self.data)
 
     def _prefix(self, sending: Sending) -> bytes:
         return self.delivery.prefix if sending.prefix is None else sending.prefix
@@ -59,7 +59,7 @@ class Arriving:
         """Make it; it has been checked."""
         delivery = self.delivery
         if self._places:
-            body = Body(delivery.target_prefix + delivery.prefix + self.data)
+            body = Body(delivery.prefix + self.data)
             for (account, mailbox), target in zip(
                 self._places, delivery.targets, strict=True
             ):

@@ -110,13 +110,10 @@ class QueuedContract(QueueFixture):
         delivery = Delivery(
             BytesContent(message()), b"X: y\r\n", (target,), SENT_AT,
             (sending("A"), sending("B", sender="other@example.org")),
-            target_prefix=b"Return-Path: <s@example.org>\r\n",
         )
         await self.store.deliver(delivery)
         [stored] = await self.contents()
-        self.assertEqual(
-            stored, b"Return-Path: <s@example.org>\r\nX: y\r\n" + message()
-        )
+        self.assertEqual(stored, b"X: y\r\n" + message())
         leases = await self.lease()
         self.assertEqual(
             [lent.message.sender for lent in leases],

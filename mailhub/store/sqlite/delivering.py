@@ -81,8 +81,7 @@ async def prepare(intake: Intake, delivery: Delivery) -> Delivering:
     """
     targets, prefix = delivery.targets, delivery.prefix
     body = await intake.body(
-        cast(IContent, delivery.content), delivery.target_prefix + prefix,
-        for_mailbox=bool(targets),
+        cast(IContent, delivery.content), prefix, for_mailbox=bool(targets)
     )
     sendings = delivery.sendings
     if sendings:
