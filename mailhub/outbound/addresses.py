@@ -7,6 +7,7 @@ an MX that leads to services inside our network, or back to us).
 
 from __future__ import annotations
 
+import socket
 from functools import lru_cache
 from ipaddress import (
     IPv4Address,
@@ -22,12 +23,17 @@ _EMBEDDED = (
     (IPv6Network("2002::/16"), 16),  # RFC 3056
     (IPv6Network("::/96"), 96),  # RFC 4291, section 2.5.5.1
 )
-#: Not marked as private by Python: RFC 6598, RFC 8215 and RFC 3879.
+#: Not marked as private by every Python: RFC 6598, 6890, 8215, 3879, 9637 and 9602.
 _NOT_PUBLIC = (
     IPv4Network("100.64.0.0/10"),
+    IPv4Network("192.0.0.0/24"),
     IPv6Network("64:ff9b:1::/48"),
     IPv6Network("fec0::/10"),
+    IPv6Network("3fff::/20"),
+    IPv6Network("5f00::/16"),
 )
+#: Of no matter: nothing is sent there.
+_ANY_PORT = 25
 
 
 @lru_cache(4096)
@@ -55,6 +61,20 @@ def is_public(address: str) -> bool:
 def is_address(host: str) -> bool:
     """Whether *host* is an IP address, and no name: such as ``4.example`` is."""
     return ":" in host or host.replace(".", "").isdigit()
+
+
+def is_own(address: str) -> bool:
+    """Whether *address* is this machine's: the kernel would send from it to itself.
+
+    Nothing is sent for that.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as trying:
+            trying.connect((address, _ANY_PORT))
+            return bool(trying.getsockname()[0] == address)
+    except OSError:
+        return False
 
 
 def is_loopback(address: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import MailError, Status
 from ..mail.queued import Result
 from ..smtp.client import SMTPClient
-from .addresses import is_public, literal_address
+from .addresses import is_own, is_public, literal_address
 from .carrier import Carrier, gravest
 from .mx import Exchanges, addresses_of, exchanges_of
 from .parcel import Parcel
@@ -24,13 +24,11 @@ class Choice:
     """Which servers are used.
 
     :ivar own_names: of this server, in lower case.
-    :ivar own_addresses: where it listens to the world.
-    :ivar allow_private: whether DNS may lead into private networks.
+    :ivar allow_private: whether DNS may lead into private networks, or to ourselves.
     :ivar families: see :func:`mailhub.outbound.mx.addresses_of`.
     """
 
     own_names: Collection[str] = ()
-    own_addresses: Collection[str] = ()
     allow_private: bool = False
     families: str = "ipv6"
     port: int = 25
@@ -110,12 +108,12 @@ class ByMX:
         addresses = await addresses_of(host, self._resolver, choice.families)
         if not addresses:
             raise NowhereToGo(f"{host} has no address", Status.NO_ROUTE)
-        if any(each in choice.own_addresses for each in addresses):
-            raise NowhereToGo(f"{host} leads to this server", Status.ROUTING_LOOP)
         if not choice.allow_private:
             public = [each for each in addresses if is_public(each)]
             if not public:
                 text = f"{host} leads into a private network: {addresses[0]}"
                 raise NowhereToGo(text, Status.ROUTING_LOOP)
+            if any(is_own(each) for each in public):
+                raise NowhereToGo(f"{host} leads to this server", Status.ROUTING_LOOP)
             addresses = public
         return [Place(address, choice.port, host) for address in addresses]

@@ -44,11 +44,10 @@ def peer_chain(connection: SSL.Connection) -> list[Certificate]:
         raise TLSFault(f"a damaged certificate: {error}") from None
 
 
-def presented_names(leaf: Certificate) -> list[str]:
+def presented_names(leaf: Certificate, *, common_name: bool = False) -> list[str]:
     """The DNS names that *leaf* is for, in lower case.
 
-    The subject's common name counts only where there is no DNS name (RFC 7672, section
-    3.2.3; RFC 9525 would not let it count at all).
+    :param common_name: whether the subject's is one where there is no DNS name.
 
     Raises one of ``DAMAGED`` if it is.
     """
@@ -58,7 +57,7 @@ def presented_names(leaf: Certificate) -> list[str]:
         found = []
     else:
         found = names.value.get_values_for_type(x509.DNSName)
-    if not found:
+    if not found and common_name:
         attributes = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         found = [str(each.value) for each in attributes]
     return [name.lower() for name in found]
@@ -76,10 +75,17 @@ def name_matches(presented: str, wanted: str) -> bool:
     return bool(label and dot) and "." in rest and presented[2:] == rest
 
 
-def check_name(leaf: Certificate, wanted: Iterable[str]) -> None:
-    """:raises TLSFault: *leaf* is for none of the names *wanted*."""
+def check_name(
+    leaf: Certificate, wanted: Iterable[str], *, common_name: bool = False
+) -> None:
+    """Whether *leaf* is for one of the names *wanted*.
+
+    :param common_name: whether the subject's may be one of them: by DANE (RFC 7672,
+        section 3.2.3), not by MTA-STS (RFC 8461, section 4.2), nor by RFC 9525.
+    :raises TLSFault: it is for none.
+    """
     try:
-        presented = presented_names(leaf)
+        presented = presented_names(leaf, common_name=common_name)
     except DAMAGED as error:
         raise TLSFault(f"a damaged certificate: {error}") from None
     names = [name.lower() for name in wanted]

@@ -156,7 +156,7 @@ def check(
     anchors = [each for each in records if each.usage == TRUST_ANCHOR]
     if not anchors:
         raise TLSFault("the certificate is not the one that is published in DNS")
-    check_name(chain[0], names)
+    check_name(chain[0], names, common_name=True)
     _check_anchored(anchors, chain, now)
 
 

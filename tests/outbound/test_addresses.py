@@ -5,9 +5,11 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.mail.dns import MX, RecordType
+from mailhub.outbound import by_mx
 from mailhub.outbound.addresses import (
     is_address,
     is_loopback,
+    is_own,
     is_public,
     literal_address,
 )
@@ -25,7 +27,8 @@ NOT_PUBLIC = (
     "169.254.169.254", "fe80::1", "fc00::1", "fd00:ec2::254", "fec0::1",
     # Many at once, or nobody.
     "224.0.0.1", "239.255.255.255", "255.255.255.255", "240.0.0.1", "ff02::1",
-    "192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "2001:db8::1",
+    "192.0.0.1", "192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1",
+    "2001:db8::1", "3fff::1", "5f00::1", "100::1", "2001::1",
     # The same in other clothes.
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1",
     "64:ff9b::a00:1", "2002:7f00:1::", "2002:a00:1::1", "64:ff9b:1::1",
@@ -50,6 +53,11 @@ class AddressTests(SynchronousTestCase):
             self.assertTrue(is_loopback(address), address)
         for address in ("10.0.0.1", "8.8.8.8", "fe80::1"):
             self.assertFalse(is_loopback(address), address)
+
+    def test_what_this_machine_has_is_its_own(self) -> None:
+        self.assertTrue(is_own("127.0.0.1"))
+        for address in ("192.0.2.1", "2001:db8::1", "255.255.255.255"):
+            self.assertFalse(is_own(address), address)
 
     def test_literals(self) -> None:
         self.assertEqual(literal_address("[192.0.2.1]"), "192.0.2.1")
@@ -111,9 +119,9 @@ class ForgedRequestTests(WayCase):
         self.assertEqual(await self.refused(allow_private=True), [("failed", "5.4.6")])
 
     async def test_so_is_one_that_has_its_address(self):
+        self.patch(by_mx, "is_public", bool)
         self.exchange((10, "mx.far.example", "127.0.0.1"))
-        refused = await self.refused(allow_private=True, own_addresses=("127.0.0.1",))
-        self.assertEqual(refused, [("failed", "5.4.6")])
+        self.assertEqual(await self.refused(), [("failed", "5.4.6")])
 
     async def test_so_is_one_that_has_its_name_behind_any_address(self):
         far = self.far(replies={b"EHLO": b"250 ME.example hello"})

@@ -43,11 +43,12 @@ class NameTests(SynchronousTestCase):
                 name_matches(presented, wanted), matches, (presented, wanted)
             )
 
-    def test_the_common_name_counts_only_without_others(self):
+    def test_the_common_name_counts_only_without_others_and_where_it_may(self):
         alone = issue(common_name="MX.Far.Example").certificate
-        self.assertEqual(presented_names(alone), [HOST])
+        self.assertEqual(presented_names(alone, common_name=True), [HOST])
+        self.assertEqual(presented_names(alone), [])
         both = issue("Other.example", common_name=HOST).certificate
-        self.assertEqual(presented_names(both), ["other.example"])
+        self.assertEqual(presented_names(both, common_name=True), ["other.example"])
 
 
 class TrustTests(SynchronousTestCase):
@@ -76,6 +77,7 @@ class TrustTests(SynchronousTestCase):
             issue(HOST, by=other),
             issue(HOST, by=impostor),
             issue("mx.near.example", by=self.root),
+            issue(by=self.root, common_name=HOST),
             issue(HOST, by=self.root, **past),
             issue(HOST, by=self.root, **future),
             issue(HOST, by=self.root, usages=(ExtendedKeyUsageOID.CLIENT_AUTH,)),

@@ -53,13 +53,12 @@ class WayCase(TestCase):
         """The way out."""
         others = more.pop("others", None)
         policies = more.pop("policies", None) or TLSPolicies(None)
-        own_addresses = more.pop("own_addresses", ())
         clock = more.pop("reactor", reactor)
         capacity = more.pop("capacity", None)
         chosen = {"allow_private": True, "families": "ipv4-only", "port": port} | more
         self.way = way_out(
             Outbound(**chosen), clock, self.names, "me.example", policies=policies,
-            others=others, own_addresses=own_addresses, capacity=capacity,
+            others=others, capacity=capacity,
         )  # fmt: skip
         self.addCleanup(lambda: Deferred.fromCoroutine(self.way.stop()))
         return self.way
