@@ -109,7 +109,7 @@ def build(
     logins.outlet = InTurn()
     if sends:
         departures = Departures(config, reactor, store, logins.router)
-        logins.outlet = departures.scheduler
+        logins.outlet, logins.resolver = departures.scheduler, departures.resolver
     return MailService(
         config, reactor, store, logins, complaints, sockets, counts, departures
     )

@@ -74,6 +74,11 @@ class FilesTests(Servers):
         ):  # fmt: skip
             self.assertEqual(await self.rcpt(address), code, address)
 
+    async def test_the_access_table_knows_the_names_of_peers(self) -> None:
+        path = self.files.write("named", "Connect:localhost 554 5.7.1 Not from here\n")
+        self.server.prepare(self.changed(access=(AccessPlace(path),)))()
+        self.assertEqual(await self.replies("MAIL FROM:<x@far.example>"), [554])
+
     async def test_mail_for_relay_domains_is_taken_and_may_be_asked_for(self) -> None:
         self.assertEqual(await self.rcpt("x@mx.partner.example"), 250)
         self.assertEqual(await self.rcpt("x@other.example"), 550)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
+from weakref import WeakSet
 
 from twisted.cred.portal import Portal
 
@@ -14,7 +15,9 @@ from ..auth.realm import Realm
 from ..auth.throttle import LoginLimits, Throttle
 from ..auth.workers import HashWorkers
 from ..config.identity import server_name
+from ..config.resolving import make_resolver
 from ..config.settings import Config
+from ..net.resolver import Resolver
 from ..routing.dispatching import Dispatching
 from ..routing.planning import Outlet
 from ..routing.router import Router
@@ -30,6 +33,7 @@ class Logins:
     :param checkers: more ``ICredentialsChecker``s, asked after the configured ones.
     :ivar throttle: counts failed logins.
     :ivar outlet: who sends what leaves; ``None``: nothing does.
+    :ivar resolver: ``IResolver``; ``None``: one of its own for each portal.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class Logins:
     ) -> None:
         self.throttle = throttle
         self.outlet: Outlet | None = None
+        self.resolver: Resolver | None = None
+        self._resolvers: WeakSet[Resolver] = WeakSet()
         self._store = store
         self._reactor = reactor
         self._checkers = tuple(checkers)
@@ -56,7 +62,7 @@ class Logins:
         """Where all protocols log in; password files are read when first used."""
         store = self._store
         tables = self._tables_of(config)
-        checks = tables.checks
+        checks = tables.checks(self.resolver or self._own_resolver(config))
         router = self.router(config)
         name = server_name(config)
         dispatching = Dispatching(router, name, limits=config.queue)
@@ -103,9 +109,17 @@ class Logins:
         self._tables = tables
         return tables
 
+    def _own_resolver(self, config: Config) -> Resolver:
+        """One that asks as *config* says; it opens nothing before it is asked."""
+        resolver = make_resolver(config.dns, self._reactor)
+        self._resolvers.add(resolver)
+        return resolver
+
     def stop(self) -> None:
-        """End the threads that hash passwords."""
+        """End the threads that hash passwords, and questions to DNS."""
         self._workers.stop()
+        for resolver in list(self._resolvers):
+            resolver.stop()
 
 
 def login_limits(config: Config) -> LoginLimits:

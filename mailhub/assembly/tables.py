@@ -11,6 +11,7 @@ from ..config.faults import ConfigError, Fault
 from ..config.settings import Config
 from ..policy.access import AccessCheck
 from ..policy.hops import HopLimit
+from ..policy.names import PeerBook
 from ..routing.files import ClassicFiles
 from ..tables.lines import Remark
 from ..watched.access import AccessFiles
@@ -39,7 +40,6 @@ class Tables:
 
     :param clock: ``IReactorTime``.
     :ivar sources: of a router.
-    :ivar checks: of mail that comes in.
     """
 
     def __init__(self, config: Config, clock: Any, in_thread: InThread) -> None:
@@ -47,7 +47,8 @@ class Tables:
         self._shelf = Shelf(clock, in_thread)
         places = config.files
         self.sources: tuple[ClassicFiles, ...] = ()
-        self.checks: tuple[Any, ...] = (HopLimit(),)
+        self._clock = clock
+        self._access: AccessFiles | None = None
         if places.for_routing:
             source = ClassicFiles(
                 self._shelf,
@@ -59,13 +60,24 @@ class Tables:
             )
             self.sources = (source,)
         if places.access or places.relay_domains:
-            access = AccessFiles(self._shelf, places.access, places.relay_domains)
-            self.checks = (AccessCheck(access), HopLimit())
+            self._access = AccessFiles(
+                self._shelf, places.access, places.relay_domains
+            )
 
     @classmethod
     def here(cls, config: Config) -> Tables:
         """For a program that has nothing else to do."""
         return cls(config, Passing(), run_here)
+
+    def checks(self, resolver: Any) -> tuple[Any, ...]:
+        """Of mail that comes in.
+
+        :param resolver: ``IResolver``, asked for names of peers where files have some.
+        """
+        if self._access is None:
+            return (HopLimit(),)
+        book = PeerBook(resolver, self._clock)
+        return AccessCheck(self._access, book), HopLimit()
 
     def serves(self, config: Config) -> bool:
         """Whether *config* asks for the same files, read in the same way."""

@@ -17,6 +17,8 @@ class Peer:
         ``lmtp``, ``pop3``, ``pop3s``, ``imap``, ``imaps``.
     :ivar tls: the TLS version such as ``TLSv1.3``, or ``None`` in clear text.
     :ivar helo: what the client called itself (SMTP), else ``""``.
+    :ivar known: what has been found out about it, by who has: kept for as long as the
+        connection, and nobody else looks at it.
     """
 
     host: str
@@ -25,6 +27,9 @@ class Peer:
     local_name: str
     tls: str | None = None
     helo: str = ""
+    known: dict[object, object] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def is_loopback(self) -> bool:
@@ -107,13 +112,15 @@ class Order(Enum):
     ``RELAY``: it may go wherever its recipient is, though its sender is a stranger.
     ``DISCARD``: it is thrown away, and nobody is told.  ``HOLD``: it waits in the
     queue for a person.  ``REDIRECT``: the address that is its reason gets it instead,
-    if that is said before the message comes.
+    if that is said before the message comes.  ``UNDECIDED``: whether it may be relayed
+    cannot be told now.
     """
 
     RELAY = "relay"
     DISCARD = "discard"
     HOLD = "hold"
     REDIRECT = "redirect"
+    UNDECIDED = "undecided"
 
 
 @dataclass(slots=True)

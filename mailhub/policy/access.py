@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ..errors import Status
 from ..interfaces import ICheck
 from ..mail.address import Address
-from ..mail.envelope import Envelope, Order
+from ..mail.envelope import Envelope, Order, Peer
 from ..mail.headers import header_line
 from ..tables.actions import Action, What
 from .check import ACCEPT, Indifferent, Verdict, refuse
+from .names import PeerBook, PeerNames
 
+#: What a peer's name may save it from.
+_AGAINST = frozenset({What.REFUSE, What.DISCARD, What.REDIRECT})
 _ORDERS = {
     What.RELAY: Order.RELAY, What.DISCARD: Order.DISCARD, What.HOLD: Order.HOLD,
     What.REDIRECT: Order.REDIRECT,
@@ -26,8 +31,11 @@ class AccessTables(Protocol):
     They raise :class:`mailhub.errors.LocalFault` where they cannot tell now.
     """
 
-    async def client(self, host: str) -> Action | None:
-        """Of a peer at an IP address."""
+    async def client(self, client: PeerNames) -> Action | None:
+        """Of a peer, by its names if they make a difference, and its address."""
+
+    async def lets_names_relay(self) -> bool:
+        """Whether the name of a peer may let it send everywhere."""
 
     async def sender(self, address: Address | None) -> Action | None:
         """Of an address that mail comes from; ``None`` is the null sender."""
@@ -45,14 +53,19 @@ class AccessCheck(Indifferent):
     ``permit_sasl_authenticated`` before all others do likewise.  The two are therefore
     looked up together, when MAIL comes and it is known who is speaking.
 
+    While DNS cannot tell what a peer is called, nothing is refused for good or thrown
+    away that its name might let through (450 4.7.1, as with Sendmail).
+
     :param tables: whom to ask.
+    :param book: what peers are called.
     """
 
     name = "access"
     log = Logger()
 
-    def __init__(self, tables: AccessTables) -> None:
+    def __init__(self, tables: AccessTables, book: PeerBook) -> None:
         self._tables = tables
+        self._book = book
 
     async def sender(self, envelope: Envelope) -> Verdict:
         """Look up the peer, then the sender.
@@ -64,7 +77,7 @@ class AccessCheck(Indifferent):
             return ACCEPT
         header, order, reason = b"", None, ""
         for action in (
-            await self._tables.client(envelope.peer.host),
+            await self._of_peer(envelope.peer),
             await self._tables.sender(envelope.sender),
         ):
             verdict = self._verdict(action)
@@ -80,10 +93,28 @@ class AccessCheck(Indifferent):
         verdict = self._verdict(await self._tables.recipient(address))
         if verdict.refusal or verdict.order or envelope.user is not None:
             return verdict
-        of_peer = await self._tables.client(envelope.peer.host)
-        if of_peer is None or of_peer.what is not What.RELAY:
+        of_peer = await self._of_peer(envelope.peer)
+        if of_peer is not None and of_peer.what is What.RELAY:
+            order, reason = Order.RELAY, of_peer.origin
+        elif await self._may_relay_by_name(envelope.peer):
+            order, reason = Order.UNDECIDED, "the peer's name cannot be told now"
+        else:
             return verdict
-        return Verdict(header=verdict.header, order=Order.RELAY, reason=of_peer.origin)
+        return Verdict(header=verdict.header, order=order, reason=reason)
+
+    async def _of_peer(self, peer: Peer) -> Action | None:
+        client = self._book.of(peer)
+        action = await self._tables.client(client)
+        if action is not None and client.is_doubtful and action.what in _AGAINST:
+            return replace(
+                action, what=What.REFUSE, permanent=False, code=450,
+                status=Status.NOT_ALLOWED, text="Your name cannot be told now",
+            )  # fmt: skip
+        return action
+
+    async def _may_relay_by_name(self, peer: Peer) -> bool:
+        client = self._book.of(peer)
+        return client.is_doubtful and await self._tables.lets_names_relay()
 
     def _verdict(self, action: Action | None) -> Verdict:
         if action is None:

@@ -114,6 +114,10 @@ class _Submission:
         if objection is not None and not (
             Order.RELAY in orders or Order.RELAY in envelope.orders
         ):
+            if Order.UNDECIDED in orders:
+                raise Refused(
+                    "Relaying denied for now", permanent=False, code=450
+                )
             raise objection
         if orders or envelope.orders:
             redirect = Order.REDIRECT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..mail.address import Address
@@ -23,6 +23,8 @@ _USER = re.compile(r'("(?:[^"\\]|\\.)*"|[^\s@"]+)@([^\s@]*)')
 _DOMAIN = re.compile(r"\.?[^\s@.:/\[\]]+(?:\.[^\s@.:/\[\]]+)*")
 #: The sender of notifications (RFC 5321, section 4.5.5), in a table.
 NULL_SENDER = "<>"
+#: Names of this machine itself: nobody has to be asked for them.
+_OWN_NAMES = frozenset({"localhost", "localhost.localdomain"})
 
 
 @dataclass(slots=True)
@@ -30,11 +32,20 @@ class Access:
     """An access table.
 
     Keys in lower case: ``user@domain``, ``user@``, ``domain``, ``.domain``, ``<>``.
+
+    :ivar minds_names: what peers elsewhere are called makes a difference.
+    :ivar lets_names_relay: it may let them send everywhere.
     """
 
     _named: dict[tuple[Tag | None, str], Action] = field(default_factory=dict)
     _networks: dict[Tag | None, Networks[Action]] = field(default_factory=dict)
+    minds_names: bool = False
+    lets_names_relay: bool = False
     remarks: tuple[Remark, ...] = ()
+
+    def host(self, name: str) -> Action | None:
+        """What is to be done with a peer that is called *name*, in lower case."""
+        return self._first(Tag.CONNECT, _domain_keys(name))
 
     def client(self, host: str) -> Action | None:
         """What is to be done with a peer at the IP address *host*.
@@ -62,7 +73,10 @@ class Access:
         return self._find(Tag.TO, address) if self._named else None
 
     def _find(self, tag: Tag, address: Address | None) -> Action | None:
-        for key in _keys(address):
+        return self._first(tag, _keys(address))
+
+    def _first(self, tag: Tag, keys: Iterable[str]) -> Action | None:
+        for key in keys:
             for about in (tag, None):
                 action = self._named.get((about, key))
                 if action is not None:
@@ -72,6 +86,9 @@ class Access:
     def add(self, tag: Tag | None, key: Network | str, action: Action) -> bool:
         """-> whether the key is new; what was there first stays."""
         if isinstance(key, str):
+            if tag in (Tag.CONNECT, None) and _is_host(key) and key not in _OWN_NAMES:
+                self.minds_names = True
+                self.lets_names_relay |= action.what is What.RELAY
             return self._named.setdefault((tag, key), action) is action
         return self._networks.setdefault(tag, Networks()).add(key, action)
 
@@ -92,6 +109,11 @@ def _keys(address: Address | None) -> Iterator[str]:
         yield f"{each}@{domain}"
     for each in locals_:
         yield f"{each}@"
+    yield from _domain_keys(domain)
+
+
+def _domain_keys(domain: str) -> Iterator[str]:
+    """*domain* and those above it."""
     yield domain
     while "." in domain:
         domain = domain.partition(".")[2]
@@ -136,12 +158,16 @@ def _enter(
     except (UnknownAction, NoNetwork) as error:
         notes.fault(number, str(error))
         return
-    if tag is Tag.CONNECT and isinstance(read, str):
-        notes.remark(number, f"{key!r} has no effect: clients have no names here")
+    if tag is Tag.CONNECT and isinstance(read, str) and not _is_host(read):
+        notes.remark(number, f"{key!r} has no effect: no client is called so")
     elif action.what is What.RELAY and tag is Tag.FROM:
         notes.remark(number, "anybody can claim to be a sender: RELAY is OK here")
     if not access.add(tag, read, action):
         notes.remark(number, f"{written!r} was there before; the first counts")
+
+
+def _is_host(key: str) -> bool:
+    return "@" not in key and key != NULL_SENDER
 
 
 def _key(text: str) -> Network | str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
+from typing import Protocol
 
 from ..mail.address import Address
 from ..tables.access import Access, parse_access
@@ -12,6 +13,21 @@ from ..tables.domains import Names, parse_names
 from ..tables.networks import Networks, parse_host
 from .places import AccessPlace
 from .shelf import Kept, Shelf
+
+
+class Client(Protocol):
+    """A peer, as far as files ask for it: :class:`mailhub.policy.names.PeerNames`."""
+
+    @property
+    def host(self) -> str:
+        """Its IP address."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its names are known without a question."""
+
+    def names(self) -> Awaitable[Sequence[str]]:
+        """What it is called."""
 
 
 class AccessFiles:
@@ -40,16 +56,32 @@ class AccessFiles:
         ]
         self._networks: tuple[int | None, Networks[Action]] = (-1, Networks())
 
-    async def client(self, host: str) -> Action | None:
-        """What is to be done with a peer at the IP address *host*.
+    async def client(self, client: Client) -> Action | None:
+        """What is to be done with a peer.
+
+        In each file its names come before its address, as in Sendmail and in Postfix.
+        They are asked for only where a file has names of hosts.
 
         :raises mailhub.errors.LocalFault: a file cannot be followed; likewise below.
         """
         for kept in self._access:
-            action = (await self._shelf.value(kept)).client(host)
+            access = await self._shelf.value(kept)
+            if access.minds_names or client.is_local:
+                for name in await client.names():
+                    action = access.host(name)
+                    if action is not None:
+                        return action
+            action = access.client(client.host)
             if action is not None:
                 return action
-        return await self._relayed(host) if self._relays else None
+        return await self._relayed(client.host) if self._relays else None
+
+    async def lets_names_relay(self) -> bool:
+        """Whether the name of a peer may let it send everywhere."""
+        for kept in self._access:
+            if (await self._shelf.value(kept)).lets_names_relay:
+                return True
+        return False
 
     async def sender(self, address: Address | None) -> Action | None:
         """What is to be done with mail of *address*."""

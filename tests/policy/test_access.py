@@ -11,14 +11,17 @@ from zope.interface.verify import verifyObject
 from mailhub.errors import LocalFault, Refused
 from mailhub.interfaces import ICheck
 from mailhub.mail.address import Address
+from mailhub.mail.dns import RecordType
 from mailhub.mail.envelope import Envelope, MailParameters, Order, Peer
 from mailhub.policy.access import AccessCheck
 from mailhub.policy.check import Pipeline
+from mailhub.policy.names import PeerBook
 from mailhub.tables.tags import Tag
 from mailhub.watched.access import AccessFiles
 from mailhub.watched.places import AccessPlace
 from mailhub.watched.shelf import LOOK_SECONDS, Shelf, run_here
 
+from ..resolving import Names
 from ..watched.places import Folder
 
 FILE = """
@@ -54,7 +57,9 @@ class AccessCase(SynchronousTestCase):
         self.use(AccessPlace(self.folder.write("access", FILE)))
 
     def use(self, *places, relays=()):
-        self.check = AccessCheck(AccessFiles(self.shelf, places, relays))
+        files = AccessFiles(self.shelf, places, relays)
+        self.dns = Names()
+        self.check = AccessCheck(files, PeerBook(self.dns, self.clock))
         self.pipeline = Pipeline([self.check])
 
     def envelope(self, host="198.51.100.1", sender="jo@example.net", user=None):
@@ -162,6 +167,89 @@ class AccessTests(AccessCase):
 
     def test_the_null_sender_is_no_sender(self):
         self.assertEqual(self.mail(sender="").orders, {})
+
+
+NAMED = """
+Connect:mx.far.example    OK
+Connect:far.example       REJECT
+Connect:trusted.example   RELAY
+Connect:192.0.2           REJECT
+Connect:198.51.100.9      DISCARD
+"""
+
+
+class NameTests(AccessCase):
+    """``Connect:`` with a domain; Postfix's access(5): host names."""
+
+    def setUp(self):
+        super().setUp()
+        self.use(AccessPlace(self.folder.write("named", NAMED)))
+        self.call(1, "mx.far.example")
+        self.call(2, "dialup.far.example")
+        self.call(3, "out.trusted.example")
+
+    def call(self, number, name):
+        reverse = f"{number}.2.0.192.in-addr.arpa"
+        self.dns.records[reverse] = {RecordType.PTR: [name]}
+        self.dns.records[name] = {RecordType.A: [f"192.0.2.{number}"]}
+
+    def test_a_name_comes_before_the_address(self):
+        self.assertEqual(self.mail(host="192.0.2.1").orders, {})
+        self.assertEqual(self.refused(host="192.0.2.2").permanent, True)
+        self.assertEqual(self.refused(host="192.0.2.4").permanent, True)
+
+    def test_a_name_may_let_a_peer_send_everywhere(self):
+        self.assertEqual(list(self.orders("x@y.z", host="192.0.2.3")), [Order.RELAY])
+        self.assertEqual(list(self.orders("x@y.z", host="192.0.2.1")), [])
+
+    def test_a_name_that_is_not_confirmed_lets_nobody_in(self):
+        """Attack: a reverse name in somebody else's domain."""
+        self.dns.records["4.2.0.192.in-addr.arpa"] = {
+            RecordType.PTR: ["out.trusted.example", "mx.far.example"]
+        }
+        self.refused(host="192.0.2.4")
+        self.assertEqual(list(self.orders("x@y.z", host="192.0.2.4")), [])
+
+    def test_nothing_is_refused_for_good_or_lost_while_dns_is_away(self):
+        self.dns.fail("1.2.0.192.in-addr.arpa")
+        refusal = self.refused(host="192.0.2.1")
+        self.assertEqual((refusal.permanent, refusal.code), (False, 450))
+        self.dns.fail("9.100.51.198.in-addr.arpa")
+        self.assertFalse(self.refused(host="198.51.100.9").permanent)
+        self.dns.recover()
+        self.assertEqual(self.mail(host="192.0.2.1").orders, {})
+
+    def test_whether_a_peer_may_relay_is_undecided_while_dns_is_away(self):
+        self.dns.fail("3.2.0.192.in-addr.arpa")
+        self.assertEqual(
+            list(self.orders("x@y.z", host="192.0.2.3")), [Order.UNDECIDED]
+        )
+
+    def test_a_table_that_lets_no_name_relay_is_decided(self):
+        self.use(AccessPlace(self.folder.write("few", "Connect:far.example REJECT")))
+        self.dns.fail("3.2.0.192.in-addr.arpa")
+        self.assertEqual(list(self.orders("x@y.z", host="192.0.2.3")), [])
+
+    def test_dns_is_asked_only_where_a_table_has_names_of_peers(self):
+        for number, (text, asks) in enumerate((
+            (FILE.replace("friends.example", "x@friends.example"), False),
+            ("Connect:localhost RELAY\nlocalhost.localdomain RELAY", False),
+            ("From:far.example REJECT\njo@far.example REJECT\n<> OK", False),
+            ("far.example REJECT", True),
+            ("Connect:.far.example REJECT", True),
+        )):
+            self.use(AccessPlace(self.folder.write(f"other{number}", text)))
+            self.mail(host="203.0.113.9")
+            self.assertEqual(bool(self.dns.asked), asks, text)
+
+    def test_users_are_not_asked_about(self):
+        self.mail(host="192.0.2.2", user="jo@example.org")
+        self.assertEqual(self.dns.asked, [])
+
+    def test_this_machine_is_called_localhost(self):
+        self.use(AccessPlace(self.folder.write("local", "Connect:localhost RELAY")))
+        for host, orders in (("127.0.0.1", [Order.RELAY]), ("192.0.2.1", [])):
+            self.assertEqual(list(self.orders("x@y.z", host=host)), orders)
 
 
 class FileTests(AccessCase):

@@ -108,8 +108,9 @@ class SubmissionTestCase(TestCase):
         return await self.avatar.message(envelope, BytesContent(message))
 
     async def refused(self, kind, recipient, **options):
-        with self.assertRaises(kind):
+        with self.assertRaises(kind) as caught:
             await self.transaction(recipient, **options)
+        return caught.exception
 
     def targets(self, *names):
         return tuple(Target(self.ids[name]) for name in names)
