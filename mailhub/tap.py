@@ -31,6 +31,7 @@ from .observing.listening import ObservingService
 from .observing.logs import install
 from .processes import privileges
 from .processes.asking import Alone
+from .processes.folder_lock import FolderInUse, FolderLock
 from .processes.inherited import take
 from .processes.master import Master
 from .processes.notify import Notifier, Watchdog
@@ -113,6 +114,7 @@ class Process(MultiService):
         self._twistd = twistd
         self._reactor = reactor
         self._pidfile = pidfile
+        self._folder = FolderLock(config.server.data)
         self._failures: list[Failure] = []
         self._notifier = Notifier()
         self._front = ObservingService(config, reactor, asks)
@@ -138,8 +140,9 @@ class Process(MultiService):
                 )
 
     def privilegedStartService(self) -> None:
-        """Bind, or end the process."""
+        """Bind, or end the process; where another server has the folder, before."""
         try:
+            self._folder.take_if_there()
             super().privilegedStartService()
         except REASONS:
             self._give_up(Failure())
@@ -151,6 +154,7 @@ class Process(MultiService):
             signal.signal(signal.SIGUSR2, self._asked_for_others)
         try:
             self._drop_privileges()
+            self._folder.take()
             super().startService()
         except REASONS:
             self._give_up(Failure())
@@ -170,6 +174,7 @@ class Process(MultiService):
         self._front.drain()
         await self._server.disownServiceParent()
         await maybeDeferred(super().stopService)
+        self._folder.release()
         # Else twistd would end by the signal, as if something had gone wrong.
         self._reactor._exitSignal = None
 
@@ -246,6 +251,8 @@ class Process(MultiService):
 
 def _status_of(failure: Failure) -> int:
     value = failure.value
+    if isinstance(value, FolderInUse):
+        return os.EX_TEMPFAIL
     is_config = isinstance(value, ConfigError) or getattr(value, "is_config", False)
     return os.EX_CONFIG if is_config else os.EX_UNAVAILABLE
 

@@ -23,6 +23,7 @@ from mailhub.config.settings import PORTS, Config, Listen
 from mailhub.errors import LocalFault
 from mailhub.processes import privileges
 from mailhub.processes.asking import Alone
+from mailhub.processes.folder_lock import FolderLock
 from mailhub.processes.worker import StartFailed
 from mailhub.tap import Options, Process, makeService
 
@@ -235,6 +236,7 @@ class StartTests(SynchronousTestCase):
             Process, "_tell", lambda _, failure: self.said.append(str(failure.value))
         )
         self.patch(privileges, "drop", lambda config: None)
+        self.patch(FolderLock, "take", lambda _: None)
         before = signal.getsignal(signal.SIGHUP)
         self.addCleanup(signal.signal, signal.SIGHUP, before)
 

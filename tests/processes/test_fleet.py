@@ -88,7 +88,7 @@ class StartTests(Fleets):
     def test_a_port_of_another_fleet_is_taken(self):
         first = self.fleet(*WORKERS).ready()
         self.write(f'[listen]\nimap = ["127.0.0.1:{first.addresses["imap"][1]}"]\n')
-        second = self.fleet(*WORKERS)
+        second = self.fleet(*WORKERS, "--data", "another")
         second.hear("Address already in use")
         self.assertEqual(second.process.wait(60), os.EX_CONFIG)
 

@@ -203,7 +203,7 @@ class ActivationTests(Fleets):
         return said
 
     def test_they_serve_what_their_names_or_addresses_say(self):
-        for options in ((), ("--workers", "2")):
+        for options in ((), ("--workers", "2", "--data", "another")):
             named, known = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
             with named, known:
                 port = known.getsockname()[1]
