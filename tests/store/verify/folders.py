@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sqlite3
@@ -10,7 +11,6 @@ import time
 from contextlib import closing
 from typing import Any
 
-from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from mailhub.mail.account import Delivery, Target
@@ -116,7 +116,8 @@ class FolderTests(TestCase):
     async def setUp(self) -> None:
         if not FolderTests._template:
             FolderTests._template = f"{tempfile.mkdtemp()}/data"
-            reactor.addSystemEventTrigger("after", "shutdown", _forget)
+            # Workers of trial shut their reactor down after each test.
+            atexit.register(_forget)
             store = make_store(FolderTests._template)
             await store.start()
             await fill(store)
