@@ -23,8 +23,13 @@ ROUTING = {
         ListOf(Rewrite()),
         'What addresses of senders become: "@mx.example.org @example.org" hides the'
         ' name of a machine, "@.example.org @example.org" those of all machines of a'
-        ' domain, "root@example.org jo@example.org" changes one address.  The header'
-        " stays as it is.",
+        ' domain, "root@example.org jo@example.org" changes one address.',
+    ),
+    "senders_in_headers": Setting(
+        Flag(),
+        "Whether this and the sender_canonical files also change From:, Sender:,"
+        " Reply-To: and their like in mail of users and programs of this server, unless"
+        " it is signed (DKIM).  Mail from elsewhere always stays as it is.",
     ),
     "recipients": Setting(
         ListOf(Rewrite()),

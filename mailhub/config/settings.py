@@ -139,12 +139,14 @@ class Routing:
 
     :ivar senders: pairs of what a sender's address is and what it becomes; likewise
         *recipients*.
+    :ivar senders_in_headers: for mail that is submitted here.
     :ivar srs_lifetime: seconds.
     """
 
     relay_domains: tuple[str, ...] = ()
     backup_mx: tuple[str, ...] = ()
     senders: tuple[tuple[str, str], ...] = ()
+    senders_in_headers: bool = True
     recipients: tuple[tuple[str, str], ...] = ()
     tag_is_mailbox: bool = False
     programs: bool = False

@@ -40,6 +40,7 @@ def make_router(
         relay_domains=[domain.lower() for domain in domains],
         recipients=Rewriting(routing.recipients),
         senders=Rewriting(routing.senders),
+        in_headers=routing.senders_in_headers,
         srs=SRS(key, int(routing.srs_lifetime // DAY)) if routing.srs else None,
         customs=Customs(
             routing.addresses, routing.depth, routing.programs, routing.tag_is_mailbox

@@ -191,6 +191,11 @@ class ClassicFiles:
             return way.destination or None
         return None
 
+    @property
+    def rewrites_senders(self) -> bool:
+        """Whether there are such files."""
+        return bool(self._senders)
+
     async def sender(self, address: str) -> str | None:
         """After sender_canonical and canonical."""
         return await self._canonical(self._senders, address)

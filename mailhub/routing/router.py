@@ -44,6 +44,7 @@ class Router:
         ``.domain`` for those below it.
     :param recipients: what recipients' addresses become before anything else.
     :param senders: what senders' addresses become.
+    :param in_headers: whether they become so in headers, too.
     :param srs: signs the senders of what is forwarded; ``None`` leaves them.
     :param now: seconds since the epoch.
     """
@@ -59,6 +60,7 @@ class Router:
         relay_domains: Iterable[str] = (),
         recipients: Rewriting | None = None,
         senders: Rewriting | None = None,
+        in_headers: bool = True,
         srs: SRS | None = None,
         customs: Customs | None = None,
         now: Callable[[], float] = time.time,
@@ -76,7 +78,8 @@ class Router:
         self._srs = srs
         self._customs = customs or Customs()
         self._now = now
-        self._rewrites_senders = bool(sources or self._senders)
+        self._sources = tuple(sources)
+        self._in_headers = in_headers
         self._decisions: dict[Address, Decision] = {}
         self._places = 0
         self._version: object = None
@@ -112,6 +115,17 @@ class Router:
         """Whether strangers may send to *domain* through here."""
         return ascii_domain(domain) in self._relay_domains or (
             await self.lookups.is_relay_domain(domain)
+        )
+
+    @property
+    def rewrites_headers(self) -> bool:
+        """Whether senders in the headers of mail that is submitted may be others."""
+        return self._in_headers and self._rewrites_senders
+
+    @property
+    def _rewrites_senders(self) -> bool:
+        return bool(self._senders) or any(
+            source.rewrites_senders for source in self._sources
         )
 
     async def sender(self, address: Address) -> Address:

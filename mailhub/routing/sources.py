@@ -72,6 +72,10 @@ class Source(Protocol):
         :raises mailhub.errors.Refused: it does not leave.
         """
 
+    @property
+    def rewrites_senders(self) -> bool:
+        """Whether any of them may be another."""
+
     async def sender(self, address: str) -> str | None:
         """What *address* is to be as a sender's, or ``None`` if it stays so."""
 

@@ -34,6 +34,7 @@ from ..policy.check import Pipeline
 from ..policy.header import count_fields
 from ..policy.hops import HopLimit, was_here
 from ..powers import IQuotaStore
+from .authors import rewritten
 from .decision import Decision, Outcome
 from .planning import Outlet, Planner, Route, is_passed_on
 from .router import MANY, Router
@@ -371,6 +372,22 @@ class _TrustedSubmission(_Submission):
         if decision.outcome is Outcome.ELSEWHERE:
             return None
         return super()._objection(decision, envelope)
+
+    async def message(
+        self, envelope: Envelope, content: Any
+    ) -> list[MailError | None]:
+        """Likewise, with senders in the header as they are in the envelope."""
+        if not self._router.rewrites_headers:
+            return await super().message(envelope, content)
+        utf8 = envelope.parameters.smtputf8
+        spool, rewrite = self._store.spool, self._router.sender
+        other = await rewritten(content, spool, rewrite, utf8=utf8)
+        if other is None:
+            return await super().message(envelope, content)
+        try:
+            return await super().message(envelope, other)
+        finally:
+            other.close()
 
     async def _additions(self, envelope: Envelope, content: Any) -> bytes:
         """``Date:`` and ``Message-ID:`` where missing (RFC 6409, section 8)."""

@@ -46,6 +46,10 @@ class FixedSource:
     async def way(self, address):
         return self.ways.get(address)
 
+    @property
+    def rewrites_senders(self):
+        return bool(self.senders)
+
     async def sender(self, address):
         return self.senders.get(address)
 

@@ -23,7 +23,7 @@ from mailhub.mail.envelope import Envelope, MailParameters, Peer
 from mailhub.policy.check import Verdict
 from mailhub.routing.router import Router
 from mailhub.routing.submission import InboundSubmission, UserSubmission
-from mailhub.store.content import BytesContent
+from mailhub.store.content import BytesContent, MemorySpool
 from mailhub.store.memory import MemoryStore
 
 from ..policy.test_check import Noting
@@ -35,6 +35,8 @@ MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
 
 class Deliveries:
     """A store that keeps the deliveries, or waits, or fails."""
+
+    spool = MemorySpool
 
     def __init__(self, directory):
         self.directory = directory
