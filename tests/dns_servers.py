@@ -85,6 +85,7 @@ class RealNames:
     :param signed: those that are signed.
     :param forged: those of which the resolver has a key, and which are not signed with
         it: it does not answer for them.
+    :param at: where the resolver listens, on the loopback.
     :ivar resolver: the one that validates.
     """
 
@@ -93,6 +94,7 @@ class RealNames:
         zones: Mapping[str, str],
         signed: tuple[str, ...] = (),
         forged: tuple[str, ...] = (),
+        at: tuple[str, int] | None = None,
     ) -> None:
         # A short path: the zone server's UNIX socket is in it (unix(7): 108 octets).
         self._folder = Path(tempfile.mkdtemp(prefix="mailhub-dns-"))
@@ -101,7 +103,8 @@ class RealNames:
         self._forged = forged
         self._processes: list[subprocess.Popen[bytes]] = []
         self._source = NameServer(HOST, free_port())
-        self.resolver = NameServer(HOST, free_port(), trusted=True)
+        host, port = at or (HOST, free_port())
+        self.resolver = NameServer(host, port, trusted=True)
 
     def start(self) -> None:
         """Returns when both answer."""
@@ -151,7 +154,7 @@ class RealNames:
         )
         self._write("anchors", anchors)
         text = _UNBOUND.format(
-            folder=self._folder, host=HOST, port=self.resolver.port
+            folder=self._folder, host=self.resolver.host, port=self.resolver.port
         )
         clauses = [f'server:\n    trust-anchor-file: "{self._folder}/anchors"\n']
         for zone in self._zones:

@@ -9,6 +9,7 @@ from unittest import SkipTest
 #: The Debian packages of the programs, for the message that one is missing.
 PACKAGES = {
     "curl": "curl",
+    "dovecot": "dovecot-imapd dovecot-pop3d",
     "exim4": "exim4-daemon-light",
     "fetchmail": "fetchmail",
     "knotd": "knot",

@@ -68,17 +68,8 @@ class TwoServersTests(Servers):
         await self.add_user(self.near)
 
     async def send(self, recipient):
-        """By swaks, logged in and in TLS."""
-        host, port = self.near.addresses()["submission"]
-        command = [
-            require("swaks"), "--server", f"{host}:{port}", "--tls", "--auth", "PLAIN",
-            "--auth-user", USER, "--auth-password", PASSWORD, "--from", USER, "--to",
-            recipient, "--header", "Subject: over there", "--timeout", str(TIMEOUT),
-        ]  # fmt: skip
-        done = await deferToThread(
-            subprocess.run, command, capture_output=True, text=True, check=False
-        )
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        address = self.near.addresses()["submission"]
+        await deferToThread(submit, address, USER, recipient)
 
     async def read_by_imap(self, server, user):
         return await deferToThread(by_imap, server.addresses()["imap"], user)
@@ -121,6 +112,19 @@ def attempts(server: MailService, outcome: str) -> float:
     """How many have ended so."""
     counts = collect(server)["mailhub_queue_attempts_total"]
     return next(value for labels, value in counts if labels == [outcome])
+
+
+def submit(address: tuple[str, int], sender: str, recipient: str) -> None:
+    """Send a message by swaks, logged in and in TLS."""
+    host, port = address
+    command = [
+        require("swaks"), "--server", f"{host}:{port}", "--tls", "--auth", "PLAIN",
+        "--auth-user", sender, "--auth-password", PASSWORD, "--from", sender, "--to",
+        recipient, "--header", "Subject: over there", "--timeout", str(TIMEOUT),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(done.stdout + done.stderr)
 
 
 def by_imap(address: tuple[str, int], user: str) -> bytes:

@@ -1,7 +1,9 @@
-"""Postfix and Exim, each with a configuration of its own, on a free port of loopback.
+"""Postfix and Exim as people run them: names from DNS, TLS with those only whom DNSSEC
+proves, users who log in to send, and Dovecot, where they read.
 
-Both take mail for a domain into a folder, and send mail for another one to a server of
-ours.  They begin as root, as they always do.
+Each has an address of its own in 127.0.0.0/8, with the ports that everybody knows, and
+a name server of its own: an ``/etc/resolv.conf`` that nobody else sees.  They begin as
+root, as they always do.
 """
 
 from __future__ import annotations
@@ -15,14 +17,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from ..outbound.authority import issue
+from ..outbound.authority import Issued
 from ..processes.fleet import until
 from ..programs import require
+from ..servers import PASSWORD
 
-#: Whose mail ends there, and whose is ours.
-DOMAIN, OURS = "peer.example", "example.org"
+#: Whose mail ends there.
+DOMAIN = "peer.example"
 USER = f"al@{DOMAIN}"
-#: Seconds until one listens.
+#: Seconds until a server listens.
 PATIENCE = 30.0
 
 _MAIN = """\
@@ -35,21 +38,24 @@ myhostname = mx.{domain}
 mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
+mynetworks =
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = inline:{{ {user}=mail/ }}
 virtual_mailbox_base = {folder}
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
-transport_maps = inline:{{ {ours}=smtp:[127.0.0.1]:{far} }}
+smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {folder}/auth
 smtpd_tls_security_level = may
+smtpd_tls_auth_only = yes
 smtpd_tls_received_header = yes
 smtpd_tls_chain_files = {folder}/tls.pem
-smtp_tls_security_level = encrypt
-smtp_dns_support_level = disabled
+smtp_dns_support_level = dnssec
+smtp_host_lookup = dns
+smtp_tls_security_level = dane-only
 smtpd_peername_lookup = no
-smtputf8_enable = no
 minimal_backoff_time = 1s
 queue_run_delay = 2s
 alias_maps =
@@ -78,6 +84,10 @@ anvil unix - - 1 anvil
 scache unix - - 1 scache
 postlog unix-dgram n - 1 postlogd
 """
+_SUBMISSION = (
+    "-o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes"
+    " -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject"
+)
 _EXIM = """\
 exim_path = {binary}
 primary_hostname = mx.{domain}
@@ -85,39 +95,40 @@ spool_directory = {folder}/queue
 log_file_path = {folder}/queue/log-%s
 exim_user = mail
 exim_group = mail
-daemon_smtp_ports = {port}
-local_interfaces = 127.0.0.1
+daemon_smtp_ports = 25 : 587
+local_interfaces = {address}
 acl_smtp_rcpt = taken
 tls_advertise_hosts = *
 tls_certificate = {folder}/tls.pem
 tls_privatekey = {folder}/tls.pem
+auth_advertise_hosts = ${{if def:tls_in_cipher {{*}}}}
 host_lookup =
 rfc1413_query_timeout = 0s
 keep_environment =
 begin acl
 taken:
-  deny domains = {domain}
-       local_parts = ! al
+  accept authenticated = *
+  deny domains = ! {domain}
+       message = relay not permitted
+  deny local_parts = ! al
        message = no such user
   accept
 begin routers
-ours:
-  driver = manualroute
-  domains = {ours}
+there:
+  driver = dnslookup
+  domains = ! {domain}
   transport = away
-  route_list = * 127.0.0.1
-  self = send
+  dnssec_request_domains = *
 here:
   driver = accept
   domains = {domain}
+  local_parts = al
   transport = folder
 begin transports
 away:
   driver = smtp
-  port = {far}
-  hosts_require_tls = *
-  hosts_try_dane =
-  allow_localhost
+  interface = {address}
+  hosts_require_dane = *
 folder:
   driver = appendfile
   maildir_format
@@ -126,91 +137,130 @@ folder:
   user = mail
 begin retry
 * * F,1h,1s
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = ${{if eq{{$auth2 $auth3}}{{{user} {password}}}}}
+  server_set_id = $auth2
 """
-
-
-def free_port() -> int:
-    """A port that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
+_DOVECOT = """\
+base_dir = {folder}/run
+state_dir = {folder}/run
+log_path = {folder}/log-dovecot
+protocols = imap pop3
+listen = {address}
+mail_location = maildir:{folder}/mail
+mail_uid = mail
+mail_gid = mail
+first_valid_uid = 1
+disable_plaintext_auth = no
+ssl = yes
+ssl_cert = <{folder}/tls.pem
+ssl_key = <{folder}/tls.pem
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = home={folder}/mail
+}}
+service auth {{
+  unix_listener {folder}/auth {{
+    mode = 0666
+  }}
+}}
+"""
 
 
 class Peer:
     """A mail server of others.
 
-    :param far: where our server listens for other servers.
-    :ivar port: where this one does.
+    :param address: of its own.
+    :param resolver: the address of the name server that it asks.
+    :param issued: its certificate.
     """
 
-    def __init__(self, folder: str, far: int) -> None:
+    def __init__(
+        self, folder: str, address: str, resolver: str, issued: Issued
+    ) -> None:
         # The paths of its sockets would be too long in the folder of a test.
         self.folder = Path(folder)
         self.folder.chmod(0o755)
-        self.port = free_port()
-        self._far = far
-        self._process: subprocess.Popen[bytes] | None = None
+        self._address = address
+        self._resolver = resolver
+        self._issued = issued
+        self._processes: list[subprocess.Popen[bytes]] = []
 
-    def _make_folders(self, owner: str) -> None:
-        for name in ("queue", "data", "mail"):
-            (self.folder / name).mkdir(mode=0o755)
-            if name != "queue" or owner == "mail":
-                shutil.chown(self.folder / name, owner)
-        shutil.chown(self.folder / "mail", "mail", "mail")
-        pem = self.folder / "tls.pem"
-        pem.write_bytes(issue(f"mx.{DOMAIN}").pem)
-        if owner == "mail":
-            shutil.chown(pem, "mail")
-        pem.chmod(0o600)
-
-    def _begin(self, *command: str) -> None:
-        self._process = subprocess.Popen(
-            command, cwd=self.folder, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        until(self._listens, PATIENCE)
-
-    def _listens(self) -> bool:
-        with socket.socket() as trying:
-            return trying.connect_ex(("127.0.0.1", self.port)) == 0
+    def start(self) -> None:
+        """Begin, and Dovecot with it; wait until both listen."""
+        self._make_folders()
+        self._run(*self._command(), ports=(25, 587))
+        config = self.folder / "dovecot.conf"
+        config.write_text(self._filled(_DOVECOT))
+        self._run(require("dovecot"), "-F", "-c", str(config), ports=(143, 995))
 
     def stop(self) -> None:
-        """End it and all that it has started."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        """End all that it has started."""
+        for process in self._processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
-    def arrived(self) -> bytes:
-        """The first message in the folder, as soon as there is one."""
-        new = self.folder / "mail" / "new"
-        until(lambda: new.is_dir() and any(new.iterdir()), PATIENCE)
-        return next(new.iterdir()).read_bytes()
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Where users send and read, as a server of ours has it."""
+        ports = {"submission": 587, "imap": 143, "pop3s": 995}
+        return {name: (self._address, port) for name, port in ports.items()}
 
-    def log(self) -> str:
-        """What it has said."""
-        texts = [
-            path.read_text()
-            for path in sorted(self.folder.rglob("log*")) if path.is_file()
-        ]
-        return "".join(texts)
+    def _command(self) -> tuple[str, ...]:
+        """Write its settings.  -> what starts it"""
+        raise NotImplementedError
+
+    def _filled(self, text: str, **more: object) -> str:
+        return text.format(
+            folder=self.folder, domain=DOMAIN, user=USER, password=PASSWORD,
+            address=self._address, **more,
+        )  # fmt: skip
+
+    def _make_folders(self) -> None:
+        for name in ("queue", "data", "mail"):
+            (self.folder / name).mkdir(mode=0o755)
+        shutil.chown(self.folder / "mail", "mail", "mail")
+        self._write("tls.pem", self._issued.pem.decode())
+        self._write("resolv.conf", f"nameserver {self._resolver}\noptions trust-ad\n")
+
+    def _write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def _run(self, *command: str, ports: tuple[int, ...]) -> None:
+        script = f'mount --bind {self.folder}/resolv.conf /etc/resolv.conf; exec "$@"'
+        alone = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script)
+        process = subprocess.Popen(
+            [*alone, "sh", *command], cwd=self.folder, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._processes.append(process)
+        until(lambda: all(map(self._listens, ports)), PATIENCE)
+
+    def _listens(self, port: int) -> bool:
+        with socket.socket() as trying:
+            return trying.connect_ex((self._address, port)) == 0
 
 
 class Postfix(Peer):
     """Postfix."""
 
-    def start(self) -> None:
-        """Wait until it listens."""
+    def _command(self) -> tuple[str, ...]:
         require("postfix")
         mail = pwd.getpwnam("mail")
         config = self.folder / "etc"
         config.mkdir()
-        (config / "main.cf").write_text(
-            _MAIN.format(
-                folder=self.folder, domain=DOMAIN, ours=OURS, user=USER,
-                far=self._far, uid=mail.pw_uid, gid=mail.pw_gid,
-            )
-        )
-        lines = [f"127.0.0.1:{self.port} inet n - n - - smtpd"]
+        main = self._filled(_MAIN, uid=mail.pw_uid, gid=mail.pw_gid)
+        self._write("etc/main.cf", main)
+        lines = [f"{self._address}:25 inet n - n - - smtpd"]
+        lines += [f"{self._address}:587 inet n - n - - smtpd {_SUBMISSION}"]
         for line in _SERVICES.splitlines():
             name, kind, private, wake, most, program = line.split()
             # Only who writes in the folders of users keeps its rights.
@@ -218,36 +268,30 @@ class Postfix(Peer):
             lines.append(
                 f"{name} {kind} {private} {rights} n {wake} {most} {program}"
             )
-        (config / "master.cf").write_text("\n".join(lines) + "\n")
+        self._write("etc/master.cf", "\n".join(lines) + "\n")
         daemons = subprocess.run(
             ["postconf", "-c", str(config), "-h", "daemon_directory"],
             capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
-        self._make_folders("postfix")
+        shutil.chown(self.folder / "data", "postfix")
         # It makes the folders of the queue.
         subprocess.run(
             ["postfix", "-c", str(config), "check"], check=True, capture_output=True
         )
-        self._begin(f"{daemons}/master", "-c", str(config), "-d")
+        return f"{daemons}/master", "-c", str(config), "-d"
 
 
 class Exim(Peer):
     """Exim, which needs no account of its own here."""
 
-    def start(self) -> None:
-        """Wait until it listens."""
+    def _command(self) -> tuple[str, ...]:
         binary = require("exim4")
-        config = self.folder / "exim.conf"
-        config.write_text(
-            _EXIM.format(
-                folder=self.folder, binary=binary, domain=DOMAIN, ours=OURS,
-                port=self.port, far=self._far,
-            )
-        )
-        self._make_folders("mail")
-        self._begin(binary, "-C", str(config), "-bdf", "-q2s")
+        config = self._write("exim.conf", self._filled(_EXIM, binary=binary))
+        for name in ("queue", "tls.pem"):
+            shutil.chown(self.folder / name, "mail")
+        return binary, "-C", str(config), "-bdf", "-q2s"
 
 
-PEERS: dict[str, Callable[[str, int], Postfix | Exim]] = {
+PEERS: dict[str, Callable[[str, str, str, Issued], Peer]] = {
     "Postfix": Postfix, "Exim": Exim
 }  # fmt: skip

@@ -1,82 +1,119 @@
-"""Mail from this server to Postfix and Exim, and from them to this one."""
+"""Mail from this server to Postfix and Exim, and from them, as DNS leads."""
 
 from __future__ import annotations
 
+import os
 import shutil
-import smtplib
 import tempfile
 from dataclasses import replace
 
 from twisted.internet.threads import deferToThread
 
-from mailhub.config.settings import Outbound
+from mailhub.config.kinds import Endpoint
+from mailhub.config.settings import DNS, PORTS, TLS, Listen, Outbound, Server
 
+from ..dns_servers import RealNames
 from ..faults.test_faults import require_root
-from ..servers import MESSAGE, PASSWORD, USER, Servers
-from ..test_two_servers import by_imap, by_pop3
+from ..outbound.authority import issue, tlsa
+from ..servers import USER, Servers, write
+from ..test_two_servers import by_imap, by_pop3, submit
 from .peers import DOMAIN, PEERS
 from .peers import USER as THEIRS
 
+OURS = "example.org"
+_RECORDS = "@ MX 10 mx\nmx A {}\n_25._tcp.mx TLSA 3 1 1 {}\n"
+
 
 class PeerTests(Servers):
-    """RFC 5321, section 3.6: what one relays, the other takes, in TLS."""
+    """RFC 5321, section 3.6: what one relays, the other takes.
+
+    Users log in to send, servers find each other by MX records, each sends only to whom
+    DANE (RFC 7672) proves, and the recipients read by IMAP and POP3.
+    """
 
     timeout = 120
 
     async def set_up(self, name):
-        """The peer, and a server that knows where it is."""
+        """Both servers, and the names that lead from one to the other."""
         require_root()
         folder = tempfile.mkdtemp(prefix="mailhub-peer-")
         self.addCleanup(shutil.rmtree, folder)
-        near = await self.start(self.config)
-        await self.add_user(near)
-        self.peer = PEERS[name](folder, near.addresses()["smtp"][1])
+        # Who else tests at the same time has another network.
+        network = ".".join(["127", *map(str, os.urandom(2))])
+        here, there, resolver = (f"{network}.{host}" for host in (1, 2, 53))
+        certificates = issue(f"mx.{OURS}"), issue(f"mx.{DOMAIN}")
+        zones = {}
+        for domain, address, issued in zip(
+            (OURS, DOMAIN), (here, there), certificates, strict=True
+        ):
+            record = tlsa(3, 1, 1, issued.certificate)
+            zones[domain] = _RECORDS.format(address, record.data.hex())
+        names = RealNames(zones, (OURS, DOMAIN), at=(resolver, 53))
+        self.addCleanup(names.stop)
+        await deferToThread(names.start)
+        self.near = await self.start(self.here(here, resolver, certificates[0]))
+        await self.add_user(self.near)
+        self.peer = PEERS[name](folder, there, resolver, certificates[1])
         self.addCleanup(self.peer.stop)
         await deferToThread(self.peer.start)
-        routes = ((DOMAIN, f"smtp://127.0.0.1:{self.peer.port}?tls=encrypt"),)
-        near.prepare(replace(near.config, outbound=Outbound(routes=routes)))()
-        return near
 
-    def send(self, server, recipient):
-        """As a user who has logged in."""
+    def here(self, address, resolver, issued):
+        """The configuration of our server at *address*."""
+        path = self.mktemp()
+        write(path, issued.pem.decode())
+        ports = {"smtp": 25, "submission": 587, "imap": 143, "pop3s": 995}
+        listen = dict.fromkeys(PORTS, ())
+        listen |= {name: (Endpoint(address, port),) for name, port in ports.items()}
+        return replace(
+            self.config,
+            server=Server(data=self.folder, host_name=f"mx.{OURS}"),
+            listen=Listen(**listen),
+            tls=TLS(certificate=path, key=path),
+            dns=DNS(servers=(Endpoint(resolver, 53),)),
+            outbound=Outbound(allow_private=True, families="ipv4"),
+        )
 
-        def talk():
-            address = server.addresses()["submission"]
-            with smtplib.SMTP(*address) as client:
-                client.login(USER, PASSWORD)
-                client.sendmail(USER, [recipient], MESSAGE)
-
-        return deferToThread(talk)
+    async def read(self, server, user):
+        """What has come for *user*, which is the same by POP3."""
+        addresses = server.addresses()
+        text = await deferToThread(by_imap, addresses["imap"], user)
+        lines = await deferToThread(by_pop3, addresses["pop3s"], user)
+        self.assertEqual(lines, text.splitlines())
+        return text
 
     async def goes_there(self, name):
-        near = await self.set_up(name)
-        await self.send(near, THEIRS)
-        octets = await deferToThread(self.peer.arrived)
-        self.assertIn(b"Subject: hello", octets)
-        self.assertIn(b"body", octets)
-        self.assertIn(b"TLS", octets.partition(b"Subject:")[0], "not in TLS")
+        await self.set_up(name)
+        address = self.near.addresses()["submission"]
+        await deferToThread(submit, address, USER, THEIRS)
+        text = await self.read(self.peer, THEIRS)
+        self.assertIn(b"Subject: over there", text)
+        _, first, *_ = text.split(b"Received:", 2)
+        self.assertIn(f"mx.{OURS}".encode(), first)
+        self.assertIn(b"TLS", first, "not in TLS")
 
     async def comes_back(self, name):
-        near = await self.set_up(name)
-        await self.send(near, f"nobody@{DOMAIN}")
-        text = await deferToThread(by_imap, near.addresses()["imap"], USER)
+        await self.set_up(name)
+        address = self.near.addresses()["submission"]
+        await deferToThread(submit, address, USER, f"nobody@{DOMAIN}")
+        text = await self.read(self.near, USER)
         self.assertIn(b"multipart/report", text)
         self.assertIn(b"Status: 5.", text)
 
     async def comes_here(self, name):
-        near = await self.set_up(name)
+        await self.set_up(name)
+        address = self.peer.addresses()["submission"]
+        await deferToThread(submit, address, THEIRS, USER)
+        text = await self.read(self.near, USER)
+        self.assertIn(b"Subject: over there", text)
+        self.assertIn(b"with ESMTPS", text.partition(b"Received:")[2])
 
-        def talk():
-            with smtplib.SMTP("127.0.0.1", self.peer.port) as client:
-                client.sendmail(THEIRS, [USER], MESSAGE)
-
-        await deferToThread(talk)
-        text = await deferToThread(by_imap, near.addresses()["imap"], USER)
-        self.assertIn(b"with ESMTPS", text)
-        self.assertIn(b"Subject: hello", text)
-        address = near.addresses()["pop3s"]
-        lines = await deferToThread(by_pop3, address, USER)
-        self.assertEqual(lines, text.splitlines())
+    async def goes_back(self, name):
+        await self.set_up(name)
+        address = self.peer.addresses()["submission"]
+        await deferToThread(submit, address, THEIRS, f"nobody@{OURS}")
+        text = await self.read(self.peer, THEIRS)
+        self.assertIn(b"multipart/report", text)
+        self.assertIn(b"Status: 5.", text)
 
     async def test_mail_goes_to_postfix(self):
         await self.goes_there("Postfix")
@@ -95,3 +132,9 @@ class PeerTests(Servers):
 
     async def test_mail_comes_from_exim(self):
         await self.comes_here("Exim")
+
+    async def test_who_is_unknown_here_is_told_to_the_sender_by_postfix(self):
+        await self.goes_back("Postfix")
+
+    async def test_who_is_unknown_here_is_told_to_the_sender_by_exim(self):
+        await self.goes_back("Exim")
