@@ -71,6 +71,14 @@ def _delivery() -> Iterator[Goal]:
                 yield Goal("w1", case, Kind.COST, 12, theirs=peer)
 
 
+def _relaying() -> Iterator[Goal]:
+    for kind in ("plain", "mix"):
+        for at_once in (10, 50):
+            for each in (1, 20):
+                case = f"{kind}, {at_once} at once, {each} on each"
+                yield Goal("w2", case, Kind.RATE, 3, theirs="postfix-dovecot")
+
+
 def _reading() -> Iterator[Goal]:
     for service, times in (("IMAP", 1), ("IMAPS", 2), ("POP3", 1), ("POP3S", 2)):
         case = f"download by {service}"
@@ -96,7 +104,7 @@ def _growth() -> Iterator[Goal]:
                 yield Goal("wn", case, Kind.GROWTH, 2, ours="mailhub", before=before)
 
 
-GOALS = (*_delivery(), *_reading(), *_idle(), *_growth())
+GOALS = (*_delivery(), *_relaying(), *_reading(), *_idle(), *_growth())
 
 
 def outcome(goal: Goal, figures: Figures) -> Outcome:

@@ -10,11 +10,11 @@ class Plan:
     """The sizes of all workloads.
 
     :ivar repetitions: turns of every server.
-    :ivar seconds: that downloads, and sending to mailboxes, take, whatever the server's
-        speed: the number of messages, or of downloads, is made to fit.
-    :ivar connections: at once, when sending to mailboxes.
+    :ivar seconds: that downloads, and sending, take, whatever the server's speed: the
+        number of messages, or of downloads, is made to fit.
+    :ivar connections: at once, when sending.
     :ivar each: messages on each of these connections.
-    :ivar sets: of messages, when sending to mailboxes.
+    :ivar sets: of messages, when sending.
     :ivar mailbox: messages in a large mailbox.
     :ivar sessions: short ones, at once 50.
     :ivar idle: connections that only wait, for mailhub.

@@ -11,6 +11,7 @@ from .records import Line
 #: Titles of the tables, in their order.
 TITLES = {
     "w1": "Mail by SMTP into mailboxes",
+    "w2": "Mail by SMTP to the next server",
     "w3": "IMAP on a large mailbox",
     "w4": "IMAP sessions, short and idle",
     "w5": "POP3 of a large maildrop",

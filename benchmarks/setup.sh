@@ -1,6 +1,7 @@
 #!/bin/sh
 # setup.sh DIR PORT USERS: a fresh server in DIR whose ports begin at PORT, with the
-# accounts of the file USERS (lines of address:password).
+# accounts of the file USERS (lines of address:password).  Mail for relay.test goes on
+# to PORT + 26.
 #
 # Everything is as people run it (SQLite, a flush before each answer, argon2id or
 # scrypt for passwords); only the number of connections is raised.  MAILHUB_BIN is the
@@ -29,6 +30,12 @@ lmtp = []
 submission = []
 submissions = []
 admin = ["127.0.0.1:$((port + 80))"]
+
+[routing]
+relay_domains = ["relay.test"]
+
+[outbound]
+routes = ["relay.test smtp://127.0.0.1:$((port + 26))"]
 
 [login]
 plaintext = "loopback"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
+import time
 from select import EPOLLIN, epoll
 from typing import Any
 
@@ -66,7 +67,7 @@ class _Session:
         }.get(verb, b"250 2.1.0 ok\r\n")  # fmt: skip
 
 
-def _serve(listening: socket.socket, counter: Any) -> None:
+def _serve(listening: socket.socket, counter: Any, used: Any) -> None:
     waiting = epoll()
     waiting.register(listening.fileno(), EPOLLIN)
     sessions: dict[int, _Session] = {}
@@ -86,20 +87,22 @@ def _serve(listening: socket.socket, counter: Any) -> None:
                 del sessions[number]
                 session.connection.close()
             counter.value += session.taken - before
+        used.value = time.process_time()
 
 
 class Sink:
-    """The server, on a free port of loopback.
+    """The server, on loopback.
 
-    :ivar port: where it listens.
+    :param port: where it listens; 0 is any free one.
     """
 
-    def __init__(self) -> None:
-        listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    def __init__(self, port: int = 0) -> None:
+        listening = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port: int = listening.getsockname()[1]
         self._counter = multiprocessing.Value("Q", 0)
+        self._used = multiprocessing.Value("d", 0.0)
         self._process = multiprocessing.Process(
-            target=_serve, args=(listening, self._counter), daemon=True
+            target=_serve, args=(listening, self._counter, self._used), daemon=True
         )
         self._process.start()
         listening.close()
@@ -108,6 +111,11 @@ class Sink:
     def count(self) -> int:
         """Messages so far."""
         return int(self._counter.value)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        return float(self._used.value)
 
     def stop(self) -> None:
         """End it."""

@@ -18,6 +18,8 @@ from ..metering import Group, Meter
 
 HOST = "127.0.0.1"
 DOMAIN = "bench.test"
+#: Mail for that domain goes on to another server, at :data:`NEXT` above the base port.
+FOREIGN, NEXT = "relay.test", 26
 PASSWORD = "secret"
 #: Mailboxes that mail is spread over, unless a workload asks for more.
 USERS = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .base import DOMAIN, HOST, CannotStart, first_line, seeing
+from .base import DOMAIN, FOREIGN, HOST, NEXT, CannotStart, first_line, seeing
 from .dovecot import BelowMTA
 
 #: Debian's Exim wants its own user to exist, although it runs as another here.
@@ -45,7 +45,18 @@ local:
   driver = accept
   domains = +local_domains
   transport = dovecot
+foreign:
+  driver = manualroute
+  domains = {foreign}
+  transport = away
+  route_list = * {host}
+  self = send
 begin transports
+away:
+  driver = smtp
+  port = {next}
+  allow_localhost
+  hosts_try_dane =
 dovecot:
   driver = smtp
   protocol = lmtp
@@ -88,6 +99,8 @@ class Exim(BelowMTA):
             domain=DOMAIN,
             folder=self.folder,
             host=HOST,
+            foreign=FOREIGN,
+            next=self.place.port + NEXT,
             **self.ports,
         )
         self.write("exim.conf", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .base import DOMAIN, HOST, first_line, run
+from .base import DOMAIN, FOREIGN, HOST, NEXT, first_line, run
 from .dovecot import BelowMTA
 
 #: Queue, flushes and concurrency as they are shipped; no DNS, as nothing here has a
@@ -30,6 +30,8 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = static:ok
 virtual_transport = lmtp:unix:{folder}/lmtp.sock
+relay_domains = {foreign}
+relay_transport = smtp:[{host}]:{next}
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 smtpd_peername_lookup = no
@@ -74,7 +76,13 @@ class Postfix(BelowMTA):
     def configure_mta(self) -> None:
         self.make_folder("queue", "root")
         self.make_folder("data", "postfix")
-        text = MAIN.format(folder=self.folder, domain=DOMAIN, host=HOST)
+        text = MAIN.format(
+            folder=self.folder,
+            domain=DOMAIN,
+            host=HOST,
+            foreign=FOREIGN,
+            next=self.place.port + NEXT,
+        )
         self.write("postfix/main.cf", text)
         rows = [f"{HOST}:{self.ports['smtp']} inet n - n - - smtpd"]
         for line in SERVICES.splitlines():

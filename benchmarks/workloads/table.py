@@ -13,6 +13,7 @@ from .idle import users_for, w4idle
 from .latency import w4latency
 from .mailbox import w3, w3append
 from .pop3 import w5
+from .relaying import w2
 from .resting import w7
 from .sessions import w4sessions
 from .tls import w6
@@ -43,6 +44,7 @@ _MTAS = ("postfix-dovecot", "exim-dovecot", "chasquid-dovecot", "aiosmtpd")
 
 WORKLOADS = {
     "w1": Workload(w1, (*_BOTH, *_MTAS), ("smtp",), keeps_data=False),
+    "w2": Workload(w2, (*_BOTH, *_MTAS[:2]), ("smtp",), keeps_data=False),
     "w3": Workload(w3, ("mailhub", "dovecot", "pymap"), ("imap",)),
     "w3append": Workload(w3append, ("mailhub", "dovecot", "pymap"), ("imap",)),
     "w4sessions": Workload(

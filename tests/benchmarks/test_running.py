@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.command import ABOUT, RECORDS, REPORT, main
 from benchmarks.limits import flushes
-from benchmarks.peers.base import OFFSETS, Place
+from benchmarks.peers.base import NEXT, OFFSETS, Place
 from benchmarks.plan import Plan
 from benchmarks.records import Line, append
 from benchmarks.turns import Turns
@@ -44,7 +44,7 @@ def free_port() -> int:
     while True:
         base = random.randrange(11_000, 31_000, 100)
         try:
-            for offset in OFFSETS.values():
+            for offset in (*OFFSETS.values(), NEXT):
                 with socket.socket() as trial:
                     trial.bind(("127.0.0.1", base + offset))
         except OSError:
@@ -74,6 +74,14 @@ class RunningTests(SynchronousTestCase):
 
     def test_mail_arrives_by_smtp(self):
         found = self.measure("w1")
+        self.assertEqual(list(found), ["plain, 2 at once, 3 on each"])
+        [line] = self.lines
+        self.assertEqual(line.record.note, "")
+        self.assertEqual(line.record.more["accepted"], line.record.more["count"])
+        self.assertGreater(line.record.cost_ms, 0)
+
+    def test_mail_goes_on_to_the_next_server(self):
+        found = self.measure("w2")
         self.assertEqual(list(found), ["plain, 2 at once, 3 on each"])
         [line] = self.lines
         self.assertEqual(line.record.note, "")
