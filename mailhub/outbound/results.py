@@ -31,7 +31,8 @@ def unknown(sent: Sent, place: Place) -> Result:
     """The server has seen the end of the message, and said nothing: it may have it."""
     assert sent.fault is not None
     text = f"{sent.fault.text}; whether it was taken is not known"
-    return Result(Outcome.DEFERRED, _LOST, text, place.host, place.address)
+    reached = not sent.fault.is_silent
+    return Result(Outcome.DEFERRED, _LOST, text, place.host, place.address, reached)
 
 
 def result_of_fault(fault: SessionFailed, place: Place = _NO_PLACE) -> Result:
@@ -43,7 +44,8 @@ def result_of_fault(fault: SessionFailed, place: Place = _NO_PLACE) -> Result:
         text, reached = str(fault.reply), True
         permanent = fault.reply.code == _NO_MAIL_HERE
     else:
-        reached = fault.step not in _BEFORE_ALL_MAIL
+        # Who falls silent in the middle has all the more of our time.
+        reached = not (fault.step in _BEFORE_ALL_MAIL or fault.is_silent)
         status = _NO_ANSWER if fault.step is Step.CONNECT else _LOST
         text, permanent = fault.text, False
     if permanent:

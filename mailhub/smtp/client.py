@@ -243,7 +243,10 @@ class SMTPClient(Connection):
     def ended(self) -> None:
         """Tell whoever waits for the session, or for its message."""
         fault = self._fault or SessionFailed(
-            self._step, self._what_happened(), may_go_clear=self._step is Step.TLS
+            self._step,
+            self._what_happened(),
+            may_go_clear=self._step is Step.TLS,
+            is_silent=self._stop in (Ending.IDLE, Ending.SLOW) or self._is_aborted,
         )
         job, self._job = self._job, None
         if self.factory.ended is not None:

@@ -18,6 +18,7 @@ class SessionFailed(Exception):
     :ivar reply: what the server said, if that was it.
     :ivar error: what our own rules say about it, such as a ``TLSFault``.
     :ivar may_go_clear: TLS did not work, and nothing looked like an attack.
+    :ivar is_silent: the other side said nothing, or read nothing, for too long.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class SessionFailed(Exception):
         error: MailError | None = None,
         *,
         may_go_clear: bool = False,
+        is_silent: bool = False,
     ) -> None:
         super().__init__(text)
         self.step = step
@@ -35,6 +37,7 @@ class SessionFailed(Exception):
         self.reply = reply
         self.error = error
         self.may_go_clear = may_go_clear
+        self.is_silent = is_silent
 
 
 @dataclass(frozen=True, slots=True)

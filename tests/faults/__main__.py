@@ -79,6 +79,7 @@ PROGRAMS = (
     _own("memory", "streams"),
     _own("poison", "moderation"),
     _own("nameless", "patience"),
+    _own("slow", "lanes"),
     _own("strangers", "line-limits"),
     _own("freeze", "threads"),
 )  # fmt: skip

@@ -152,9 +152,25 @@ def without_patience() -> None:
     DNSFault.permanent = True
 
 
+def without_lanes() -> None:
+    """Whoever has mail waiting gets as many attempts as there are."""
+    from mailhub.queue import lanes
+
+    lanes._part = lambda lane: 1.0
+
+
+def without_deadlines() -> None:
+    """Who is slow may stay, whichever side has opened the connection."""
+    from mailhub.net.connection import Connection
+
+    Connection.sweep = lambda self, now: None  # type: ignore[method-assign]
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "capacity": without_capacity,
+    "deadlines": without_deadlines,
     "isolation": without_isolation,
+    "lanes": without_lanes,
     "line-limits": without_line_limits,
     "patience": without_patience,
     "moderation": without_moderation,

@@ -6,6 +6,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Callable
 from enum import Enum
 from threading import Thread
 
@@ -50,11 +51,13 @@ class FaultyNames:
 
     Answers hold for a second, so that nothing is remembered for long.
 
+    :param where: the address that a name has.
     :ivar mode: how it is; may be changed at any time.
     :ivar queries: how many it has heard, by UDP and by TCP.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, where: Callable[[str], str] = lambda name: HOST) -> None:
+        self._where = where
         self.mode = Mode.WELL
         self.port = free_port()
         self.queries = 0
@@ -108,9 +111,9 @@ class FaultyNames:
         elif mode is Mode.TRUNCATED:
             answer = reply(query, flags=TRUNCATED)
         elif mode is Mode.DAMAGED:
-            answer = answer_of(query)[:-3]
+            answer = answer_of(query, self._where)[:-3]
         else:
-            answer = answer_of(query)
+            answer = answer_of(query, self._where)
         if mode is Mode.SLOW:
             self._late.append((time.monotonic() + DELAY, answer, peer))
             return
@@ -130,15 +133,15 @@ class FaultyNames:
             octets = stream.recv(4096)
             if self._mode_for(octets[2:]) is not Mode.WELL:
                 return
-            answer = answer_of(octets[2:])
+            answer = answer_of(octets[2:], self._where)
             stream.sendall(struct.pack("!H", len(answer)) + answer)
 
 
-def answer_of(query: bytes) -> bytes:
+def answer_of(query: bytes, where: Callable[[str], str]) -> bytes:
     """What it says when it is well."""
     name, kind = name_asked(query), kind_asked(query)
     if kind is RecordType.MX:
         return reply(query, mx(name, 10, f"mx.{name}", TTL))
     if kind is RecordType.A:
-        return reply(query, address(name, HOST, TTL))
+        return reply(query, address(name, where(name), TTL))
     return reply(query, authority=soa(name.rpartition(".")[2], TTL, TTL))

@@ -52,6 +52,15 @@ class Server(Subject):
         text += "".join(f"{name} = {value}\n" for name, value in (limits or {}).items())
         self._configuration.write_text(text)
 
+    def configure(self, settings: str) -> None:
+        """Add *settings*, which begin with more of ``[limits]``; before the start.
+
+        Those of DNS are theirs.
+        """
+        text = self._configuration.read_text()
+        text = text.replace('[dns]\nservers = ["127.0.0.1:9"]\n', "")
+        self._configuration.write_text(text + settings)
+
     def _before(self) -> None:
         for kind, values in self._resources.items():
             resource.setrlimit(kind, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socketserver
+from collections.abc import Callable
 from threading import Lock, Thread
 
 from .subject import HOST
@@ -11,10 +12,13 @@ from .subject import HOST
 class Sink:
     """Listens on a free port.
 
+    :param heard: called with each message, in a thread of its session.
     :ivar messages: all that came, without what transparency adds.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, heard: Callable[[bytes], object] = lambda message: None
+    ) -> None:
         self.messages: list[bytes] = []
         self._lock = Lock()
         sink = self
@@ -23,6 +27,7 @@ class Sink:
             def keep(self, message: bytes) -> None:
                 with sink._lock:
                     sink.messages.append(message)
+                heard(message)
 
         self._server = _Server((HOST, 0), Session)
         self.port: int = self._server.server_address[1]

@@ -99,6 +99,12 @@ class FaultTests(TestCase):
     async def test_a_server_that_takes_no_answer_for_a_no_is_found_out(self):
         await self.perform("nameless", control=True)
 
+    async def test_nobody_waits_for_who_is_slow(self):
+        await self.perform("slow")
+
+    async def test_slow_servers_that_get_all_the_places_are_found_out(self):
+        await self.perform("slow", control=True)
+
     async def test_strangers_cost_little_memory(self):
         await self.perform("strangers")
 
