@@ -16,10 +16,11 @@ _NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 def with_clean_lines(data: bytes) -> bytes:
     """*data* with CRLF for every line end of whatever kind."""
-    newlines = data.count(b"\n")
-    if newlines == data.count(b"\r") == data.count(b"\r\n"):
-        return data
-    return _NEWLINE.sub(b"\r\n", data)
+    # Counting single octets takes three times as long, as lines are short.
+    text = data.replace(b"\r\n", b"")
+    if b"\r" in text or b"\n" in text:
+        return _NEWLINE.sub(b"\r\n", data)
+    return data
 
 
 def stuffed(data: bytes) -> bytes:
