@@ -204,10 +204,13 @@ class IQueue(Interface):
         keeper).  A recipient without a settlement stays lent.
         """
 
-    def free(keeper):
+    def free(keeper, begun=()):
         """*async* -> ``int``: recipients that were lent to *keeper*, and are due again.
 
-        Of a keeper who is dead for certain: a process that starts under its name.
+        Of a keeper who is dead for certain.
+
+        :param begun: tokens of those leases that it was doing something for when it
+            died: each of their recipients has one more of ``Waiting.faults``.
         """
 
     def next_due(now):

@@ -89,6 +89,8 @@ class Waiting:
     :ivar status: of the last attempt, such as ``4.4.1``; ``""`` before the first.
     :ivar reply: what was said then, by the other server or about it.
     :ivar hold: why it waits for a person; ``""`` if it does not.
+    :ivar faults: how often in a row an attempt has made the server fail, or was under
+        way when its process died.
     """
 
     recipient_id: int
@@ -102,6 +104,7 @@ class Waiting:
     status: str = ""
     reply: str = ""
     hold: str = ""
+    faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class Settlement:
     :ivar hold: why, if ``HELD``.
     :ivar attempted: whether it counts as an attempt.
     :ivar warned: whether the sender is told now that it takes long.
+    :ivar faults: as in :class:`Waiting`.
     """
 
     recipient_id: int
@@ -147,6 +151,7 @@ class Settlement:
     hold: str = ""
     attempted: bool = True
     warned: bool = False
+    faults: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,14 @@ from twisted.logger import Logger
 
 from ..errors import MailError, NoSuchMessage
 from ..logbook import Complaints
+from ..mail.queue_list import Alteration, Selection
 from ..mail.queued import Outcome, Result
 from .endings import GONE, Endings, Try
+from .keepers import Begun
 from .lanes import Errand, Lane, Lanes
+from .probation import MAX_FAULTS
 from .schedule import cut_off
 from .steady import QueueTime
-
-#: A message that makes the server fail so often is held (attack: poison message).
-MAX_FAULTS = 3
-#: Messages whose faults are remembered.
-MAX_REMEMBERED = 10_000
 
 #: RFC 3463, section 3.5, as the sender has wanted it.
 TOO_LATE = "5.4.7"
@@ -30,6 +28,7 @@ class Attempts:
     """Makes attempts.
 
     :param queue: ``IQueue``; *way_out*: ``IWayOut``.
+    :param begun: where it is noted which have begun.
     :param ended: called when an attempt at a destination has ended, before that is
         durable.
     """
@@ -43,6 +42,7 @@ class Attempts:
         lanes: Lanes,
         endings: Endings,
         time: QueueTime,
+        begun: Begun,
         ended: Callable[[Lane], None],
     ) -> None:
         self._queue = queue
@@ -50,12 +50,32 @@ class Attempts:
         self._lanes = lanes
         self._endings = endings
         self._time = time
+        self._begun = begun
         self._ended = ended
         self._complaints = Complaints()
-        self._faults: dict[int, int] = {}
+
+    def hold(self, errand: Errand) -> None:
+        """Let a person decide about a message that is too dangerous to be tried."""
+        Deferred.fromCoroutine(self._hold(errand)).addErrback(self._log_fault)
+
+    async def _hold(self, errand: Errand) -> None:
+        message = errand.lease.message
+        text = f"the server has failed {errand.faults} times while it was sent"
+        self.log.critical(
+            "{queue_id} is held: {text}", queue_id=message.queue_id, text=text
+        )
+        result = Result(Outcome.DEFERRED, INTERNAL, text)
+        results = [result] * len(errand.lease.recipients)
+        await self._endings.conclude(errand, Try(results, hold=text))
+        # Nor is it sent to anybody else.
+        await self._queue.alter(
+            Selection(queue_ids=(message.queue_id,)), Alteration(hold=text),
+            self._time.now(),
+        )
 
     def begin(self, errand: Errand) -> None:
         """Make the attempt."""
+        errand.place = self._begun.add(errand.lease.token)
         errand.running = Deferred.fromCoroutine(self._run(errand))
         errand.running.addErrback(self._log_fault)
 
@@ -82,10 +102,13 @@ class Attempts:
         await self._endings.conclude(errand, tried)
 
     async def _try(self, errand: Errand) -> Try:
-        lease = errand.lease
-        message = lease.message
+        if errand.lease.until <= self._time.now():
+            # A process that was frozen may have been taken for dead meanwhile.
+            await self._endings.renew(errand)
         if errand.is_lost:
             return GONE
+        lease = errand.lease
+        message = lease.message
         cut = cut_off(message)
         if cut is not None and self._time.is_over(cut, message.arrived):
             text = "the time that its sender has given it is over"
@@ -105,8 +128,6 @@ class Attempts:
             raise ValueError(
                 f"{len(results)} results for {len(lease.recipients)} recipients"
             )
-        if self._faults:
-            self._faults.pop(message.message_id, None)
         return Try(results, at=self._time.wall(), tells=True)
 
     def _fault_of_ours(self, errand: Errand, error: Exception) -> Try:
@@ -122,10 +143,7 @@ class Attempts:
     def _fault(self, errand: Errand, error: Exception) -> Try:
         """A bug: the message may have to do with it."""
         message = errand.lease.message
-        faults = self._faults.pop(message.message_id, 0) + 1
-        self._faults[message.message_id] = faults
-        if len(self._faults) > MAX_REMEMBERED:
-            del self._faults[next(iter(self._faults))]
+        faults = errand.faults + 1
         self.log.failure(
             "{queue_id} could not be sent, for a fault in this server ({faults} of"
             " {most})", queue_id=message.queue_id, faults=faults, most=MAX_FAULTS,
@@ -133,7 +151,6 @@ class Attempts:
         text = f"a fault in this server: {type(error).__name__}"
         hold = ""
         if faults >= MAX_FAULTS:
-            del self._faults[message.message_id]
             hold = text
             self.log.critical(
                 "{queue_id} is held, as it has made the server fail {faults} times",
@@ -141,4 +158,4 @@ class Attempts:
             )
         result = Result(Outcome.DEFERRED, INTERNAL, text)
         results = [result] * len(errand.lease.recipients)
-        return Try(results, at=self._time.wall(), hold=hold)
+        return Try(results, at=self._time.wall(), hold=hold, is_fault=True)

@@ -24,6 +24,7 @@ from ..mail.queued import (
     Settlement,
     Waiting,
 )
+from .keepers import Begun
 from .lanes import Errand, Lane, Lanes
 from .notices import Fate, Notices, success
 from .schedule import ends, next_attempt, retry_delay, warns
@@ -50,12 +51,14 @@ class Try:
     :ivar at: when it was made; ``None``: it was not, for a reason of ours.
     :ivar tells: whether the destination is better known by it.
     :ivar hold: why the message waits for a person from now on, or ``""``.
+    :ivar is_fault: whether the server has failed.
     """
 
     results: Sequence[Result] | None
     at: float | None = None
     tells: bool = False
     hold: str = ""
+    is_fault: bool = False
 
 
 GONE = Try(None)
@@ -66,6 +69,8 @@ class Endings:
 
     :param queue: ``IQueue``.
     :param random: gives numbers from 0 up to 1.
+    :param begun: where it is noted which attempts have begun.
+    :ivar concluded: called with each errand of a suspect whose end is known.
     :ivar errands: all that is lent to us.
     :ivar settling: those whose end is not durable yet.
     :ivar stuck: those of them for which the store has failed.
@@ -85,8 +90,11 @@ class Endings:
         notices: Notices,
         time: QueueTime,
         random: Callable[[], float],
+        begun: Begun,
     ) -> None:
+        self.concluded: Callable[[Errand], object] = lambda _: None
         self._queue = queue
+        self._begun = begun
         self._clock = clock
         self._lanes = lanes
         self._notices = notices
@@ -111,6 +119,20 @@ class Endings:
     def give_back(self, errand: Errand) -> None:
         """Let others send it, or ourselves later."""
         self._finish(errand, None, None)
+
+    def postpone(self, errand: Errand, seconds: float, reason: str) -> None:
+        """Let it wait for a reason of ours."""
+        result = Result(Outcome.DEFERRED, "4.3.0", reason)
+        self._finish(errand, Try([result] * len(errand.lease.recipients)), seconds)
+
+    async def renew(self, errand: Errand) -> None:
+        """Keep it for longer, or find out that it is lost."""
+        until = self._time.now() + self._lanes.limits.lease
+        lease = await self._queue.renew(errand.lease, until)
+        if lease is None:
+            errand.is_lost = True
+        else:
+            errand.lease = lease
 
     def _finish(
         self, errand: Errand, tried: Try | None, delay: float | None
@@ -150,6 +172,10 @@ class Endings:
         finally:
             self.settling -= 1
             self.errands.pop(errand, None)
+            self._begun.remove(errand.place)
+            errand.place = -1
+            if errand.faults:
+                self.concluded(errand)
 
     def _sort(
         self, lease: Lease, tried: Try, delay: float | None
@@ -195,10 +221,13 @@ class Endings:
         """Later, or no more; and whether the sender is told that it takes long."""
         number, is_over = waiting.recipient_id, self._time.is_over
         limits, attempts = self._lanes.limits, waiting.attempts
+        # Who is answered by the other server has done no harm.
+        is_harmless = tried.tells and result.reached
+        faults = 0 if is_harmless else waiting.faults + tried.is_fault
         if tried.hold:
             held = Settlement(
                 number, Disposal.HELD, status=result.status, reply=result.reply,
-                hold=tried.hold,
+                hold=tried.hold, attempted=tried.at is not None, faults=faults,
             )
             self.held += 1
             return held, None, result
@@ -220,7 +249,7 @@ class Endings:
         is_late = moment is not None and is_over(moment, message.arrived)
         later = Settlement(
             number, Disposal.LATER, due, result.status, result.reply[:MAX_REPLY],
-            attempted=tried.at is not None, warned=is_late,
+            attempted=tried.at is not None, warned=is_late, faults=faults,
         )
         return later, Action.DELAYED if is_late else None, result
 
@@ -233,6 +262,8 @@ class Endings:
         if not fates:
             return [], settlements
         content = errand.content
+        if errand.place < 0:
+            errand.place = self._begun.add(errand.lease.token)
         try:
             if content is None:
                 content = await self._queue.open(message.message_id)
@@ -251,6 +282,7 @@ class Endings:
             fate.waiting.recipient_id: Settlement(
                 fate.waiting.recipient_id, Disposal.LATER, self._time.now() + delay,
                 fate.result.status, fate.result.reply[:MAX_REPLY],
+                faults=fate.waiting.faults,
             )
             for fate in fates
             if fate.action in (Action.FAILED, Action.DELAYED)
@@ -316,7 +348,7 @@ def as_before(waiting: Waiting) -> Settlement:
     """What lets *waiting* be as if it had never been lent."""
     return Settlement(
         waiting.recipient_id, Disposal.LATER, waiting.due, waiting.status,
-        waiting.reply, attempted=False,
+        waiting.reply, attempted=False, faults=waiting.faults,
     )
 
 

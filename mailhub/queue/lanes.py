@@ -35,6 +35,8 @@ class Errand:
     :ivar running: the ``Deferred`` of the attempt, once that has begun.
     :ivar is_over: whether it is known how that went.
     :ivar is_lost: whether the lease has passed to another.
+    :ivar place: where it is noted that it has begun, -1 if it is not.
+    :ivar faults: how often in a row it has made the server fail, as far as is known.
     """
 
     lease: Lease
@@ -44,10 +46,18 @@ class Errand:
     running: Any = None
     is_over: bool = False
     is_lost: bool = False
+    place: int = -1
+    faults: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.faults = max(
+            [each.faults for each in self.lease.recipients], default=0
+        )
 
     @property
     def is_urgent(self) -> bool:
-        return self.lease.message.parameters.priority > 0
+        """Whether it goes before others: also if others wait for how it ends."""
+        return self.faults > 0 or self.lease.message.parameters.priority > 0
 
 
 @dataclass(slots=True, eq=False)

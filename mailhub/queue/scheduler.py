@@ -20,9 +20,10 @@ from ..mail.queued import Lease, Letter
 from .attempts import Attempts
 from .endings import STORE_PAUSE, Endings
 from .figures import Figures, look
-from .keepers import Keepers
+from .keepers import Begun, Keepers
 from .lanes import Errand, Lane, Lanes
 from .notices import Notices
+from .probation import ALONE, MAX_FAULTS, Probation
 from .steady import QueueTime
 from .supply import Supply
 
@@ -36,6 +37,8 @@ FRESH = 0.75
 GRACE, CUT_OFF = 25.0, 5.0
 #: Attempts whose end is not durable yet, before no more are begun at once.
 MAX_SETTLING = 1000
+#: What is written of mail that waits for that reason.
+SUSPECTED = "the server has failed before while it was sent"
 
 
 class Scheduler:
@@ -81,17 +84,21 @@ class Scheduler:
         self.time = QueueTime(now, steady)
         self.lanes = Lanes(limits)
         self.notices = Notices(host_name, limits, dispatch, now)
+        begun = Begun() if keepers is None else keepers.begun
         self.endings = Endings(
-            queue, clock, self.lanes, self.notices, self.time, random
+            queue, clock, self.lanes, self.notices, self.time, random, begun
         )
         self._attempts = Attempts(
-            queue, way_out, self.lanes, self.endings, self.time, self._attempt_ended
+            queue, way_out, self.lanes, self.endings, self.time, begun,
+            self._attempt_ended,
         )
+        self._probation = Probation(self._line_up)
+        self.endings.concluded = self._suspect_ended
         self.figures = Figures()
         self._supply = Supply(queue, self.lanes, self.time, self.keeper, self._arrived)
         self._is_running = self._is_looking = self._is_starting = False
         self._more = self._again = False
-        self._looked = float("-inf")
+        self._looked = self._started = float("-inf")
         self._timer: Any = None
         self._tick: Any = None
         self._unwatch: Callable[[], None] = lambda: None
@@ -132,10 +139,13 @@ class Scheduler:
     def start(self) -> None:
         """Begin."""
         self._is_running = True
+        self._started = self.time.now()
         self.endings.is_stopping = False
         self._unwatch = self._queue.watch(self._something_is_due)
         self._tick = self._clock.callLater(POLL, self._look_around)
         self._more = True
+        # What the dead had is taken over before it is looked for.
+        self._is_looking = True
         self._in_background(self._open())
 
     async def stop(self, grace: float = GRACE) -> None:
@@ -150,6 +160,8 @@ class Scheduler:
             if timer is not None and timer.active():
                 timer.cancel()
         self._timer = self._tick = None
+        for errand in self._probation.empty():
+            self.endings.give_back(errand)
         for lane in list(self.lanes.known.values()):
             for errand in self.lanes.empty(lane):
                 self.endings.give_back(errand)
@@ -190,9 +202,29 @@ class Scheduler:
         self.endings.errands[errand] = None
         if not self._is_running:
             self.endings.give_back(errand)
-            return
+        elif errand.faults:
+            self._suspect(errand, now)
+        else:
+            self._line_up(errand)
+
+    def _suspect(self, errand: Errand, now: float) -> None:
+        """The server has failed while it was sent; it may be to blame."""
+        pause = self._started + self.limits.first_retry - now
+        if errand.faults >= MAX_FAULTS:
+            self._attempts.hold(errand)
+        elif errand.faults >= ALONE and pause > 0:
+            # The server shall live for a while, whoever is to blame.
+            self.endings.postpone(errand, pause, SUSPECTED)
+        elif not self._probation.add(errand):
+            self.endings.postpone(errand, self.limits.first_retry, SUSPECTED)
+
+    def _suspect_ended(self, errand: Errand) -> None:
+        self._probation.end(errand)
+        self._begin_next()
+
+    def _line_up(self, errand: Errand) -> None:
         lane = self.lanes.add(errand)
-        if lane.is_quiet(now):
+        if lane.is_quiet(self.time.now()):
             self.endings.put_off(lane, self.lanes.empty(lane))
 
     def _arrived(self, destination: str, leases: Sequence[Lease]) -> None:
@@ -252,18 +284,33 @@ class Scheduler:
             self._in_background(self._round())
 
     async def _open(self) -> None:
+        """Begin by what the dead had."""
+        if self.keepers is not None:
+            try:
+                self.keepers.enter(self.keeper)
+            except OSError as error:
+                self.log.error(
+                    "others do not see that this process lives: {error}", error=error
+                )
+            await self._inherit(self.keepers)
+        self._is_looking = False
+        self._look_soon()
+
+    async def _inherit(self, keepers: Keepers) -> None:
         """Take over what the dead had."""
         try:
-            if self.keepers is not None:
-                self.keepers.enter(self.keeper)
-                for name in self.keepers.dead():
-                    await self._queue.free(name)
-                    self.keepers.forget(name)
+            for name in keepers.dead():
+                begun = keepers.begun_by(name)
+                number = await self._queue.free(name, begun)
+                keepers.forget(name)
+                self.log.warn(
+                    "{name} has died; {number} recipients that it had are due again",
+                    name=name, number=number,
+                )  # fmt: skip
         except (MailError, OSError) as error:
             self.log.error(
                 "what others had waits for the end of its lease: {error}", error=error
             )
-        self._look_soon()
 
     async def _round(self) -> None:
         self._is_looking, self._again = True, False
@@ -298,6 +345,8 @@ class Scheduler:
         """Once a minute: whatever nobody else would notice."""
         self._tick = self._clock.callLater(POLL, self._look_around)
         self.lanes.prune(self.time.now())
+        if self.keepers is not None:
+            self._in_background(self._inherit(self.keepers))
         self._in_background(self._renew())
         self._in_background(look(self.figures, self._queue, self.time.now()))
         self._something_is_due()
@@ -308,11 +357,7 @@ class Scheduler:
         for errand in list(self.endings.errands):
             if errand.lease.until - now > self.limits.lease * FRESH:
                 continue
-            lease = await self._queue.renew(errand.lease, now + self.limits.lease)
-            if lease is None:
-                errand.is_lost = True
-            else:
-                errand.lease = lease
+            await self.endings.renew(errand)
 
     # Odds and ends of coroutines.
 

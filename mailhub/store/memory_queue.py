@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush, nsmallest
 from itertools import count
@@ -220,7 +220,7 @@ class MemoryQueue:
             due=end.due if later else row.waiting.due,
             attempts=row.waiting.attempts + end.attempted,
             warned=row.waiting.warned or end.warned,
-            status=end.status, reply=end.reply, hold=hold,
+            status=end.status, reply=end.reply, hold=hold, faults=end.faults,
         )
         # Even what is due at once has to be asked for anew.
         self._queue(row, now=float("-inf"))
@@ -233,13 +233,15 @@ class MemoryQueue:
         if not kept.rows:
             del self._messages[kept.message.message_id]
 
-    async def free(self, keeper: str) -> int:
+    async def free(self, keeper: str, begun: Collection[int] = ()) -> int:
         own = [
             row
             for row in self._rows.values()
             if row.state == LENT and row.keeper == keeper
         ]
         for row in own:
+            if row.token in begun:
+                row.waiting = replace(row.waiting, faults=row.waiting.faults + 1)
             self._queue(row, now=float("inf"))
         if own:
             self._watchers.call()
@@ -350,6 +352,7 @@ def _alter(row: Row, alteration: Alteration, now: float) -> None:
         destination=_other(alteration.destination, waiting.destination),
         recipient=_other(alteration.recipient, waiting.recipient),
         hold=_other(alteration.hold, waiting.hold),
+        faults=0 if alteration.hold == "" else waiting.faults,
     )
 
 

@@ -24,6 +24,7 @@ from mailhub.mail.queued import (
 from mailhub.store.content import BytesContent, octets_of
 
 from .fixture import BOB, SENT_AT, fails, message
+from .queue_faults import FaultContract
 from .queue_order import OrderContract, WatchContract
 from .queueing import (
     DAY,
@@ -489,6 +490,7 @@ class SettleContract(QueueFixture):
 
 
 class QueueContract(
-    QueuedContract, LeaseContract, SettleContract, OrderContract, WatchContract
+    QueuedContract, LeaseContract, SettleContract, FaultContract, OrderContract,
+    WatchContract,
 ):
     """All of it, but for what people ask."""

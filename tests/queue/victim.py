@@ -1,7 +1,7 @@
 """A scheduler of a store on disk, in a process that a test kills.
 
 Usage: ``python -m tests.queue.victim FOLDER LEDGER``.  Every message that goes out is
-a line of the ledger.  It ends when the queue is empty.
+a line of the ledger.  It ends when all that is left is held.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from mailhub.mail.account import Delivery
 from mailhub.mail.queue_limits import QueueLimits
-from mailhub.mail.queue_list import ALL
+from mailhub.mail.queue_list import Selection
 from mailhub.mail.queued import Lease, Letter, Outcome, Outgoing, Result, Sending
 from mailhub.net.spool import Spool
 from mailhub.queue.keepers import Keepers
@@ -26,6 +26,10 @@ from mailhub.store.sqlite.store import SQLiteStore
 #: Recipients with this in their name do not exist.
 NOBODY = "nobody"
 NOTICES = "notices.example"
+#: Whoever tries to reach them ends the process, with this status.
+POISON, STATUS = "poison", 9
+#: What fails is tried again soon.
+LIMITS = QueueLimits(first_retry=0.5)
 
 
 class Ledger:
@@ -39,6 +43,8 @@ class Ledger:
         await task.deferLater(self._reactor, 0.03)
         results = []
         for each in lease.recipients:
+            if POISON in each.recipient:
+                os._exit(STATUS)
             if NOBODY in each.recipient and lease.destination != NOTICES:
                 results.append(Result(Outcome.FAILED, "5.1.1", "550 nobody"))
                 continue
@@ -64,13 +70,13 @@ async def work(reactor: object, folder: str, path: str) -> None:
     store = SQLiteStore(folder, reactor=reactor, spool=Spool)
     await store.start()
     scheduler = Scheduler(
-        store.queue, Ledger(path, reactor), reactor, QueueLimits(), dispatch,
+        store.queue, Ledger(path, reactor), reactor, LIMITS, dispatch,
         keepers=Keepers(f"{folder}/run/keepers"),
     )
     scheduler.start()
     sys.stdout.write("started\n")
     sys.stdout.flush()
-    while await store.queue.entries(ALL, 1):
+    while await store.queue.entries(Selection(held=False), 1):
         await task.deferLater(reactor, 0.05)
     await scheduler.stop()
     await store.stop()

@@ -116,8 +116,12 @@ class Pair:
 
     async def free(self) -> None:
         """A keeper has died."""
-        one, two = await self._both(lambda store: store.queue.free("k"))
-        self._test.assertEqual(one, two)
+        begun = [pair for pair in self.leases if self._random.random() < 0.5]
+        freed = [
+            await store.queue.free("k", {pair[number].token for pair in begun})
+            for number, store in enumerate(self._stores)
+        ]
+        self._test.assertEqual(*freed)
 
     async def alter(self) -> None:
         """A person does something."""
@@ -175,7 +179,7 @@ def _entry(entry: Any) -> Any:
 def _waiting(each: Any) -> Any:
     return (
         each.recipient, each.destination, each.due, each.attempts, each.warned,
-        each.status, each.hold,
+        each.status, each.hold, each.faults,
     )
 
 
@@ -191,6 +195,7 @@ def _ends(lease: Lease, random: Random, now: float) -> list[Settlement]:
         Settlement(
             each.recipient_id, random.choice(list(Disposal)), due=now + 20,
             status="4.4.1", hold="poison", warned=random.random() < 0.3,
+            faults=random.randrange(3),
         )
         for each in recipients[: random.choice((1, _ALL))]
     ]

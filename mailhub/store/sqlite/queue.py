@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -100,11 +100,11 @@ class SQLiteQueue:
         with self._access().reading() as connection:
             return queue_leasing.next_due(connection, now)
 
-    async def free(self, keeper: str) -> int:
+    async def free(self, keeper: str, begun: Collection[int] = ()) -> int:
         freed = after = 0
         while True:
             number, after = await self._access().change(
-                partial(queue_leasing.free, keeper=keeper, after=after)
+                partial(queue_leasing.free, keeper=keeper, begun=begun, after=after)
             )
             freed += number
             if not after:

@@ -18,7 +18,7 @@ from .queue_turns import next_turns, note_ready
 _Row = tuple[Any, ...]
 _INSERT = (
     "insert into queue_recipient values"
-    " (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', ?, ?, ?, ?, ?, ?)"
+    " (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', ?, ?, ?, ?, ?, ?, 0)"
 )
 #: Places in it.
 _DESTINATION, _STATE, _RANK, _ORIGIN = 3, 6, 12, 13

@@ -53,9 +53,9 @@ def _alter_recipients(
 ) -> None:
     numbers = json.dumps(chosen)
     connection.execute(
-        "update queue_recipient set destination = coalesce(?, destination),"
-        " recipient = coalesce(?, recipient), hold = coalesce(?, hold)"
-        f" where {_CHOSEN}",
+        "update queue_recipient set destination = coalesce(?1, destination),"
+        " recipient = coalesce(?2, recipient), hold = coalesce(?3, hold),"
+        f" faults = iif(?3 = '', 0, faults) where {_CHOSEN}",
         (alteration.destination, alteration.recipient, alteration.hold, numbers),
     )
     if alteration.retry:

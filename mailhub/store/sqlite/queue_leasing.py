@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -183,16 +183,24 @@ def tokens_of(
     ).fetchall()
 
 
-def free(change: Change, keeper: str, after: int) -> tuple[int, int]:
+def free(
+    change: Change, keeper: str, begun: Collection[int], after: int
+) -> tuple[int, int]:
     """End the leases of *keeper* among the next recipients after *after*.
+
+    :param begun: tokens of those that count as a fault.
 
     -> how many they were, and after whom to go on; 0 for the end
     """
     rows = change.connection.execute(
-        "select recipient_id, hold, keeper from queue_recipient"
+        "select recipient_id, hold, keeper, token from queue_recipient"
         " where recipient_id > ? order by recipient_id limit ?",
         (after, _STEP),
     ).fetchall()
     own = [row[:2] for row in rows if row[2] == keeper]
+    change.connection.executemany(
+        "update queue_recipient set faults = faults + 1 where recipient_id = ?",
+        [(row[0],) for row in rows if row[2] == keeper and row[3] in begun],
+    )
     let_go(change, own)
     return len(own), rows[-1][0] if len(rows) == _STEP else 0

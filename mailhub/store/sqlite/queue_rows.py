@@ -18,7 +18,7 @@ MESSAGE = (
 )
 WAITING = (
     "r.recipient_id, r.recipient, r.destination, r.notify, r.original, r.due,"
-    " r.attempts, r.warned, r.status, r.reply, r.hold"
+    " r.attempts, r.warned, r.status, r.reply, r.hold, r.faults"
 )
 #: The number of them.
 MESSAGE_COLUMNS = len(MESSAGE.split(","))
@@ -83,9 +83,9 @@ def waiting_of(row: Sequence[Any]) -> Waiting:
     """The recipient of a row; see :data:`WAITING`."""
     (
         number, recipient, destination, notify, original, due, attempts, warned,
-        status, reply, hold,
+        status, reply, hold, faults,
     ) = row
     return Waiting(
         number, recipient, destination, None if notify is None else Notify(notify),
-        original, due, attempts, bool(warned), status, reply, hold,
+        original, due, attempts, bool(warned), status, reply, hold, faults,
     )

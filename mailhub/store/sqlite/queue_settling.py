@@ -17,13 +17,13 @@ from .references import release_blobs
 _LATER = (
     "update queue_recipient set state = iif(hold = '', 1, 3),"
     " wake = iif(hold = '', ?1, null), due = ?1, status = ?2, reply = ?3,"
-    " attempts = attempts + ?4, warned = max(warned, ?5), token = null, keeper = null"
-    " where recipient_id = ?6"
+    " attempts = attempts + ?4, warned = max(warned, ?5), faults = ?6, token = null,"
+    " keeper = null where recipient_id = ?7"
 )
 _HELD = (
     "update queue_recipient set state = 3, wake = null, hold = ?1, status = ?2,"
-    " reply = ?3, attempts = attempts + ?4, warned = max(warned, ?5), token = null,"
-    " keeper = null where recipient_id = ?6"
+    " reply = ?3, attempts = attempts + ?4, warned = max(warned, ?5), faults = ?6,"
+    " token = null, keeper = null where recipient_id = ?7"
 )
 
 
@@ -110,7 +110,8 @@ def _end(
 
 def _found_out(one: Settlement) -> tuple[object, ...]:
     return (
-        one.status, _text(one.reply), one.attempted, one.warned, one.recipient_id
+        one.status, _text(one.reply), one.attempted, one.warned, one.faults,
+        one.recipient_id,
     )
 
 

@@ -51,7 +51,8 @@ create table queue_recipient (
     keeper text,
     rank integer not null,
     origin text not null,
-    turn integer not null
+    turn integer not null,
+    faults integer not null
 );
 create index queue_turn on queue_recipient (destination, rank, turn) where state = 0;
 create index queue_origin on queue_recipient (destination, rank, origin, turn)
