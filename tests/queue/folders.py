@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -56,14 +57,15 @@ class FolderTestCase(TestCase):
             await store.deliver(Delivery(content, b"", (), int(now), (sending,)))
         await store.stop()
 
-    def start_victim(self, folder, ledger):
+    def start_victim(self, folder, ledger, **limits):
         """A process that sends, and has begun to."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.queue.victim", folder, ledger],
+            [sys.executable, "-m", "tests.queue.victim", folder, ledger,
+             json.dumps(limits)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={"PYTHONPATH": PATH},
-        )
+        )  # fmt: skip
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)

@@ -1,11 +1,12 @@
 """A scheduler of a store on disk, in a process that a test kills.
 
-Usage: ``python -m tests.queue.victim FOLDER LEDGER``.  Every message that goes out is
-a line of the ledger.  It ends when all that is left is held.
+Usage: ``python -m tests.queue.victim FOLDER LEDGER [LIMITS]``.  Every message that goes
+out is a line of the ledger.  It ends when all that is left is held.  Limits are JSON.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -29,7 +30,7 @@ NOTICES = "notices.example"
 #: Whoever tries to reach them ends the process, with this status.
 POISON, STATUS = "poison", 9
 #: What fails is tried again soon.
-LIMITS = QueueLimits(first_retry=0.5)
+FIRST_RETRY = 0.5
 
 
 class Ledger:
@@ -65,12 +66,13 @@ async def dispatch(letter: Letter) -> Delivery:
     return Delivery(BytesContent(letter.octets), b"", (), int(now), (sending,))
 
 
-async def work(reactor: object, folder: str, path: str) -> None:
+async def work(reactor: object, folder: str, path: str, limits: str = "{}") -> None:
     """Send until nothing is left."""
+    chosen = QueueLimits(**{"first_retry": FIRST_RETRY, **json.loads(limits)})
     store = SQLiteStore(folder, reactor=reactor, spool=Spool)
     await store.start()
     scheduler = Scheduler(
-        store.queue, Ledger(path, reactor), reactor, LIMITS, dispatch,
+        store.queue, Ledger(path, reactor), reactor, chosen, dispatch,
         keepers=Keepers(f"{folder}/run/keepers"),
     )
     scheduler.start()
