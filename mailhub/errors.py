@@ -32,6 +32,7 @@ class Status(Enum):
     SYSTEM_FULL = "3.1"
     SYSTEM_BUSY = "3.2"
     MESSAGE_TOO_LARGE = "3.4"
+    PRIORITY_CHANGED = "3.6"
     NETWORK = "4.0"
     NO_ANSWER = "4.1"
     BAD_CONNECTION = "4.2"

@@ -85,6 +85,24 @@ class FilesTests(Servers):
         for domain, code in (("mx.partner.example", 251), ("other.example", 459)):
             self.assertEqual(await self.replies(f"ETRN {domain}"), [code])
 
+    async def test_mail_for_domains_below_one_may_be_asked_for(self) -> None:
+        """RFC 1985, section 5.3."""
+        path = self.files.write("held", "mx.partner.example HOLD\n")
+        self.server.prepare(self.changed(access=(AccessPlace(path),)))()
+
+        def send() -> None:
+            address = self.server.addresses()["smtp"]
+            with smtplib.SMTP(*address, timeout=TIMEOUT) as client:
+                client.sendmail("x@far.example", ["x@mx.partner.example"], MESSAGE)
+
+        await deferToThread(send)
+        for node, code in (
+            ("partner.example", 251), ("@partner.example", 250),
+            ("@mx.partner.example", 250), ("@x.mx.partner.example", 251),
+            ("@artner.example", 459), ("@example", 459),
+        ):  # fmt: skip
+            self.assertEqual(await self.replies(f"ETRN {node}"), [code], node)
+
     async def test_a_faulty_file_stays_as_it_was_when_all_is_read_again(self) -> None:
         self.assertEqual(await self.rcpt("root@example.org"), 250)
         self.files.write("aliases", "root jo")

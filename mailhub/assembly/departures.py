@@ -73,12 +73,24 @@ class Departures:
             keepers=keepers,
         )
 
-    async def start_queue(self, node: str) -> Started:
-        """Let mail for the domain *node* go now, if it is one that waits here."""
-        if not await self._router(self._config).relays(node):
+    async def start_queue(self, node: str, below: bool = False) -> Started:
+        """Let mail for the domain *node* go now, if it is one that waits here.
+
+        :param below: likewise for all domains below it.
+        """
+        relays, nodes = self._router(self._config).relays, []
+        if await relays(node):
+            nodes.append(node)
+        if below and await relays(f"any.{node}"):
+            rows = await self._store.queue.ages(self.scheduler.time.now(), ())
+            under = [row.destination for row in rows]
+            nodes += [each for each in under if each.endswith(f".{node}")]
+        elif not nodes:
             return Started.NOT_ALLOWED
-        number = await self.scheduler.flush(Selection(destination=node))
-        return Started.YES if number else Started.NOTHING
+        numbers = [
+            await self.scheduler.flush(Selection(destination=each)) for each in nodes
+        ]
+        return Started.YES if any(numbers) else Started.NOTHING
 
     def start(self) -> None:
         """Begin to send."""

@@ -7,10 +7,10 @@ value can end its line (attack: line breaks in ENVID, ORCPT, replies and names).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from .dates import format_date
+from .dates import format_date, format_utc
 from .envelope import MailParameters
 from .headers import MAX_LINE, Fields, header_end, header_line
 from .queued import Letter
@@ -72,6 +72,9 @@ class Report:
     :ivar whole: whether they are all of it and go back as they are; else the header
         alone.
     :ivar utf8: whether who is told understands addresses in UTF-8 (RFC 6533).
+    :ivar deliver_by: when the sender wished it to have arrived (RFC 2852).
+    :ivar hold_until: before when it was not to be sent (RFC 4865).
+    :ivar priority: the message's; likewise *require_tls*.
     """
 
     action: Action
@@ -85,6 +88,23 @@ class Report:
     returned: bytes = b""
     whole: bool = False
     utf8: bool = False
+    deliver_by: float | None = None
+    hold_until: float | None = None
+    priority: int = 0
+    require_tls: bool = False
+
+    def of(self, asked: MailParameters) -> Report:
+        """The same about a message that came with the parameters *asked*."""
+        wish = asked.deliver_by
+        return replace(
+            self,
+            envid=asked.envid,
+            utf8=asked.smtputf8,
+            deliver_by=None if wish is None else wish.until,
+            hold_until=asked.hold_until,
+            priority=asked.priority,
+            require_tls=asked.require_tls,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +133,8 @@ _WORDS = {
     ),
     Action.RELAYED: _Words(
         "Your message was passed on",
-        "Your message was passed on to servers that do not confirm deliveries; nothing"
-        " more will be heard from here about these recipients.",
+        "Your message was passed on to other servers.  Nothing more will be heard from"
+        " here about these recipients, and from there only if they confirm deliveries.",
         "2.0.0",
     ),
     Action.EXPANDED: _Words(
@@ -126,14 +146,21 @@ _WORDS = {
 
 
 def letter_of(report: Report) -> Letter:
-    """The notification, from the null sender (RFC 3464, section 2)."""
+    """The notification, from the null sender (RFC 3464, section 2).
+
+    It is as urgent as the message was, and as secret (RFC 6710, section 4.6; RFC 8689,
+    section 5).
+    """
     octets = compose(report)
     header = octets[: header_end(octets)]
     is_global = report.utf8 and (
         not header.isascii() or b"\r\nContent-Type: message/global" in octets
     )
     parameters = MailParameters(
-        body="7BIT" if octets.isascii() else "8BITMIME", smtputf8=is_global
+        body="7BIT" if octets.isascii() else "8BITMIME",
+        smtputf8=is_global,
+        priority=report.priority,
+        require_tls=report.require_tls,
     )
     return Letter("", report.to, octets, parameters)
 
@@ -194,6 +221,9 @@ def _text_part(report: Report) -> bytes:
     if until and report.action is Action.DELAYED:
         ends = format_date(int(max(until))).decode("ascii")
         lines += [f"It goes back to you at {ends}.", ""]
+    if report.deliver_by is not None:
+        wished = format_date(int(report.deliver_by)).decode("ascii")
+        lines += [f"You wished it to arrive by {wished}.", ""]
     for each in report.recipients:
         lines.append(f"<{_clean(each.recipient, report.utf8)}>")
         if each.host:
@@ -226,12 +256,22 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _status_part(report: Report) -> bytes:
-    """RFC 3464, section 2; with UTF-8 in it RFC 6533, section 4."""
+    """RFC 3464, section 2; with UTF-8 in it RFC 6533, section 4.
+
+    A time that the message was to be held until is told as one, though it may have come
+    as an interval (RFC 4865, section 5.1.2).
+    """
     utf8 = report.utf8
     about = [_field("Reporting-MTA", f"dns; {_host(report.reporter)}", utf8)]
     if report.envid:
         about.insert(0, _field("Original-Envelope-Id", report.envid, utf8))
     about.append(_field("Arrival-Date", _date(report.arrived), utf8))
+    if report.deliver_by is not None:
+        # RFC 2852, section 5.
+        about.append(_field("Deliver-By-Date", _date(report.deliver_by), utf8))
+    if report.hold_until is not None:
+        until = format_utc(int(report.hold_until))
+        about.append(_field("Future-Release-Request", f"until;{until}", utf8))
     blocks = [b"".join(about)]
     blocks += [_recipient_block(report, each) for each in report.recipients]
     body = b"\r\n".join(blocks)

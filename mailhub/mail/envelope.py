@@ -72,7 +72,7 @@ class DeliverBy:
 class MailParameters:
     """The parameters of MAIL FROM that the receiver understood.
 
-    :ivar body: ``7BIT``, ``8BITMIME`` or ``BINARYMIME``.
+    :ivar body: ``7BIT`` or ``8BITMIME``; BINARYMIME (RFC 3030) is not offered.
     :ivar ret: how much of it a notification of failure returns: ``FULL`` or ``HDRS``
         (RFC 3461, section 4.3).
     :ivar envid: the sender's name for it, decoded (RFC 3461, section 4.4).

@@ -54,7 +54,7 @@ class QueueLimits:
     ) -> float:
         """When a message goes back: its lifetime begins when it may be sent.
 
-        What shall come back at a certain time does (RFC 2852, section 4.1.4.2).
+        What shall come back at a certain time does (RFC 2852, section 4.1.3).
         """
         lifetime = self.lifetime if sender else self.bounce_lifetime
         end = self.first_due(parameters, arrived) + lifetime

@@ -65,7 +65,7 @@ class ByMX:
         policies = await self._policies.of_domain(
             domain,
             exchanges.answer,
-            require_tls=parcel.parameters.require_tls,
+            require_tls=parcel.requires_tls,
             waived=parcel.is_tls_waived,
         )
         failures: list[Result] = []

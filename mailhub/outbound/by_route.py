@@ -84,7 +84,7 @@ class ByRoute:
 
     def _policy(self, route: Route, parcel: Parcel) -> HostPolicy:
         host = route.host or "localhost"
-        if parcel.parameters.require_tls and route.kind == "smtp":
+        if parcel.requires_tls and route.kind == "smtp":
             return HostPolicy(host, True, host, "requiretls", True, self._proof(host))
         if route.secrecy is Secrecy.VERIFY:
             return HostPolicy(host, True, host, "route", False, self._proof(host))

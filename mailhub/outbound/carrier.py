@@ -116,7 +116,7 @@ class Carrier:
                 now = self._clock.seconds()
                 mail = parcel.mail(group, able, form, now, one_by_one=is_lmtp)
                 sent = await client.send_mail(mail)
-                parcel.note(group, sent, place, relayed=not able.dsn)
+                parcel.note(group, sent, place, able, now)
                 if sent.fault is not None and parcel.pending:
                     raise sent.fault
         finally:

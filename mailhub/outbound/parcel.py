@@ -32,8 +32,10 @@ from .results import result_of, result_of_error, unknown
 MOST_RECIPIENTS = 100
 #: Octets of a large message that are looked at for its header.
 _HEAD = 65_536
-#: RFC 8689, section 5.
-_WAIVED = re.compile(rb"(?:^|\n)TLS-Required:[ \t]*No[ \t]*\r?\n", re.IGNORECASE)
+#: RFC 8689, section 3.
+_WAIVED = re.compile(
+    rb"(?:^|\n)TLS-Required:(?:[ \t]*\r?\n(?=[ \t]))?[ \t]*No[ \t]*\r?\n", re.IGNORECASE
+)
 _TOO_MANY = frozenset({(452, "4.5.3"), (452, "4.0.0"), (552, "5.5.3")})
 #: Octets that are converted without a thread: some milliseconds.
 _AT_ONCE = 262_144
@@ -85,6 +87,14 @@ class Parcel:
     def parameters(self) -> MailParameters:
         """Those of its MAIL."""
         return self.lease.message.parameters
+
+    @property
+    def requires_tls(self) -> bool:
+        """Whether it rather fails than goes to a server without REQUIRETLS.
+
+        Not what comes back, which would be lost (RFC 8689, sections 4.2.1 and 5).
+        """
+        return self.parameters.require_tls and bool(self.lease.message.sender)
 
     @property
     def is_tls_waived(self) -> bool:
@@ -159,24 +169,34 @@ class Parcel:
         """
         message = self.lease.message
         waiting = [self.lease.recipients[index] for index in group]
+        is_forgotten = self._is_time_forgotten(able, now)
         names = [message.sender, *(each.recipient for each in waiting)]
         utf8 = needs_utf8(names, message.parameters, form.shape)
         opening = mail_command(
             message.sender, message.parameters, form.shape, able, utf8=utf8, now=now
         )
         commands = [
-            rcpt_command(each.recipient, each.notify, each.original, able, utf8=utf8)
+            rcpt_command(
+                each.recipient,
+                _with_delay(each.notify) if is_forgotten else each.notify,
+                each.original,
+                able,
+                utf8=utf8,
+            )
             for each in waiting
         ]
         return Mail(opening, commands, form.content, one_by_one)
 
     def note(
-        self, group: list[int], sent: Sent, place: Place, *, relayed: bool
+        self,
+        group: list[int],
+        sent: Sent,
+        place: Place,
+        able: Capabilities,
+        now: float,
     ) -> None:
-        """Take the results of a transaction.
-
-        :param relayed: whether notifications of success are ours to send.
-        """
+        """Take the results of a transaction that was made at *now*."""
+        is_forgotten = self._is_time_forgotten(able, now)
         verdicts = sent.verdicts
         may_split = place.verb != LHLO
         some_taken = any(each is not None and each.is_positive for each in verdicts)
@@ -186,9 +206,29 @@ class Parcel:
                     self.settle([index], unknown(sent, place))
             elif not (may_split and some_taken and _is_too_many(verdict)):
                 notify = self.lease.recipients[index].notify
-                ours = relayed and notify is not None and Notify.SUCCESS in notify
+                wants = notify is not None and Notify.SUCCESS in notify
+                # What the other server does not know, its sender hears from us.
+                ours = is_forgotten or (wants and not able.dsn)
                 good = Outcome.RELAYED if ours else Outcome.DELIVERED
                 self.settle([index], result_of(verdict, place, good))
+
+
+    def _is_time_forgotten(self, able: Capabilities, now: float) -> bool:
+        """Whether nobody tells its sender when it is late (RFC 2852, 4.1.4.2)."""
+        wish = self.parameters.deliver_by
+        return (
+            wish is not None
+            and not wish.returns
+            and able.by is None
+            and now < wish.until
+        )
+
+
+def _with_delay(notify: Notify | None) -> Notify:
+    """What is asked of a server that knows no DELIVERBY (RFC 2852, 4.1.4.2)."""
+    if notify is None:
+        return Notify.FAILURE | Notify.DELAY
+    return notify if notify is Notify.NEVER else notify | Notify.DELAY
 
 
 async def octets_of(content: Any) -> bytes:

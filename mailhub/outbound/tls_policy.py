@@ -234,7 +234,7 @@ class TLSPolicies:
             not asked, as the configuration names the host.
         :param require_tls: the message came with REQUIRETLS.
         :param waived: the message says ``TLS-Required: No`` instead, so that it goes
-            however it can (RFC 8689, section 5).
+            however it can (RFC 8689, section 3).
         """
         if waived and not require_tls:
             return DomainPolicy(domain, None, self._trust, mx)

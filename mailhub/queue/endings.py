@@ -27,7 +27,7 @@ from ..mail.queued import (
 from .keepers import Begun
 from .lanes import Errand, Lane, Lanes
 from .notices import Fate, Notices, success
-from .schedule import ends, next_attempt, retry_delay, warns
+from .schedule import cut_off, ends, late_at, next_attempt, retry_delay, warns
 from .steady import QueueTime
 
 #: How often it is tried to make an end durable, where that is a bug of ours.
@@ -39,8 +39,10 @@ MAX_REPLY = 1000
 #: What is put off together is due again within this part of the wait.
 SPREAD = 0.1
 
-#: RFC 3463, section 3.5: delivery time expired.
+#: RFC 3463, section 3.5: delivery time expired; RFC 2852, section 4.1.3, wants it to
+#: be permanent where that time was the sender's.
 EXPIRED = "4.4.7"
+CUT_OFF = "5.4.7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ class Endings:
                 action = Action.FAILED
             else:
                 settlements.append(Settlement(waiting.recipient_id, Disposal.GONE))
-                action = success(waiting, result)
+                action = success(message, waiting, result, self._time.now())
             if action is not None:
                 fates.append(Fate(action, waiting, result, tried.at))
             if tried.at is not None or result.outcome is Outcome.FAILED:
@@ -235,8 +237,11 @@ class Endings:
             reply = result.reply
             if tried.at is None and waiting.reply:
                 reply = waiting.reply
+            end = cut_off(message)
+            is_cut_off = end is not None and is_over(end, message.arrived)
+            status = CUT_OFF if is_cut_off else EXPIRED
             failed = replace(
-                result, outcome=Outcome.FAILED, status=EXPIRED, reply=reply
+                result, outcome=Outcome.FAILED, status=status, reply=reply
             )
             return Settlement(number, Disposal.GONE), Action.FAILED, failed
         if tried.at is not None:
@@ -251,6 +256,8 @@ class Endings:
             number, Disposal.LATER, due, result.status, result.reply[:MAX_REPLY],
             attempted=tried.at is not None, warned=is_late, faults=faults,
         )
+        if is_late and moment == late_at(message):
+            result = replace(result, status=EXPIRED)
         return later, Action.DELAYED if is_late else None, result
 
     async def _notify(

@@ -37,12 +37,8 @@ TO_MAILBOXES = "lmtp"
 #: What the sender has said nothing about (RFC 3461, section 4.1).
 USUAL = Notify.FAILURE | Notify.DELAY
 
-_WISH_FOR = {
-    Action.FAILED: Notify.FAILURE,
-    Action.DELAYED: Notify.DELAY,
-    Action.DELIVERED: Notify.SUCCESS,
-    Action.RELAYED: Notify.SUCCESS,
-}
+#: What :func:`success` has not decided about.
+_WISH_FOR = {Action.FAILED: Notify.FAILURE, Action.DELAYED: Notify.DELAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +51,28 @@ class Fate:
     attempted: float | None
 
 
-def success(waiting: Waiting, result: Result) -> Action | None:
-    """What a success is to the sender who wants to hear of it, if we have to tell."""
-    if waiting.notify is None or Notify.SUCCESS not in waiting.notify:
+def success(
+    message: QueuedMessage, waiting: Waiting, result: Result, now: float
+) -> Action | None:
+    """What a success is to the sender who wants to hear of it, if we have to tell.
+
+    Besides what RFC 3461, section 5.2, asks for, that is each step of mail that is to
+    be traced, and the last step by whose time it is still known (RFC 2852, sections
+    4.1.4 and 4.1.4.2).
+    """
+    notify, wish = waiting.notify, message.parameters.deliver_by
+    if notify is Notify.NEVER:
         return None
+    wants = notify is not None and Notify.SUCCESS in notify
+    is_ours = result.outcome is Outcome.RELAYED
     way, separator, _ = waiting.destination.partition(WAY_SEPARATOR)
-    if result.outcome is Outcome.RELAYED:
-        is_final = separator and way == TO_MAILBOXES
-        return Action.DELIVERED if is_final else Action.RELAYED
-    return Action.DELIVERED if separator and way in FINAL_WAYS else None
+    if separator and (way in FINAL_WAYS or way == TO_MAILBOXES):
+        return Action.DELIVERED if wants and (is_ours or way in FINAL_WAYS) else None
+    if is_ours and wish is not None and not wish.returns:
+        wants = wants or now < wish.until
+    if (is_ours and wants) or (wish is not None and wish.trace):
+        return Action.RELAYED
+    return None
 
 
 class Notices:
@@ -119,7 +128,7 @@ class Notices:
         hears of what failed and had none, unless he is whom that was for.
         """
         wishes = USUAL if fate.waiting.notify is None else fate.waiting.notify
-        if _WISH_FOR[fate.action] not in wishes:
+        if _WISH_FOR.get(fate.action, Notify.NEVER) not in wishes:
             return False
         if message.sender:
             return True
@@ -148,30 +157,30 @@ class Notices:
         content: Any,
     ) -> Delivery:
         size = MAX_RETURNED_HEADER
+        parameters = message.parameters
         whole = (
             action is Action.FAILED
-            and message.parameters.ret != "HDRS"
+            and parameters.ret != "HDRS"
+            # RFC 8689, section 5: as if it had come with RET=HDRS.
+            and not parameters.require_tls
             and message.size <= self.limits.returned_size
         )
         if whole:
             size = message.size
         octets = await content.read(0, size)
-        letter = letter_of(
-            Report(
-                action,
-                self._host_name,
-                message.sender or self._double_bounces,
-                message.queue_id,
-                message.parameters.envid,
-                message.arrived,
-                self._wall(),
-                tuple(self._recipient(message, fate) for fate in fates),
-                returned=octets,
-                whole=whole,
-                utf8=message.parameters.smtputf8,
-            )
+        report = Report(
+            action,
+            self._host_name,
+            message.sender or self._double_bounces,
+            message.queue_id,
+            None,
+            message.arrived,
+            self._wall(),
+            tuple(self._recipient(message, fate) for fate in fates),
+            returned=octets,
+            whole=whole,
         )
-        return await self._dispatch(letter)
+        return await self._dispatch(letter_of(report.of(parameters)))
 
     def _recipient(self, message: QueuedMessage, fate: Fate) -> RecipientReport:
         waiting, result = fate.waiting, fate.result

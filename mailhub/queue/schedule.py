@@ -47,9 +47,15 @@ def ends(message: QueuedMessage, limits: QueueLimits) -> float:
 
 
 def cut_off(message: QueuedMessage) -> float | None:
-    """When its sender wants it back (RFC 2852, section 4.1.4: by-mode R)."""
+    """When its sender wants it back (RFC 2852, section 4.1.3: by-mode R)."""
     wish = message.parameters.deliver_by
     return wish.until if wish is not None and wish.returns else None
+
+
+def late_at(message: QueuedMessage) -> float | None:
+    """From when on its sender calls it late (RFC 2852, section 4.1.3: by-mode N)."""
+    wish = message.parameters.deliver_by
+    return wish.until if wish is not None and not wish.returns else None
 
 
 def warns(
@@ -57,13 +63,13 @@ def warns(
 ) -> float | None:
     """When its sender is to be told that it takes long; ``None`` for never again.
 
-    That is the sender's choice (RFC 2852, section 4.1.4: by-mode N), or ours.
+    That is the sender's choice, or ours.
     """
     if waiting.warned or not message.sender:
         return None
-    wish = message.parameters.deliver_by
-    if wish is not None and not wish.returns:
-        return wish.until
+    late = late_at(message)
+    if late is not None:
+        return late
     return begins(message) + limits.warn_after if limits.warn_after else None
 
 

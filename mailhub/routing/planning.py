@@ -81,8 +81,8 @@ class Route:
 
 
 #: What recipients have in common who share a message in the queue: sender, trace
-#: lines, why it is held.
-_Kind = tuple[str, bytes, str]
+#: lines, why it is held, whether a list sends it to them.
+_Kind = tuple[str, bytes, str, bool]
 
 
 @dataclass(slots=True)
@@ -167,7 +167,7 @@ class Planner:
         wishes = envelope.wishes.get(route.address, _NO_WISHES)
         due = self._limits.first_due(envelope.parameters, now)
         if decision.targets and (hold or due > now):
-            draft.put((sender, trace, hold), _waiting(route.address, wishes))
+            draft.put((sender, trace, hold, False), _waiting(route.address, wishes))
         else:
             draft.targets |= dict.fromkeys(decision.targets)
         alone = is_passed_on(decision)
@@ -178,7 +178,8 @@ class Planner:
                     delimiters = envelope.parameters.verp
                     sender = verp_sender(sender, departure.recipient, delimiters)
             lines = _delivered_to(departure, envelope.parameters) + trace
-            draft.put((sender, lines, hold), _outgoing(departure, wishes, alone))
+            kind = sender, lines, hold, departure.owner is not None
+            draft.put(kind, _outgoing(departure, wishes, alone))
 
     def _sendings(
         self, draft: _Draft, envelope: Envelope, now: float, number: int
@@ -186,6 +187,10 @@ class Planner:
         parameters, limits, outlet = envelope.parameters, self._limits, self._outlet
         if parameters.verp is not None:
             parameters = replace(parameters, verp=None)
+        of_list = parameters
+        if any(from_list for *_, from_list in draft.outgoing):
+            # Whoever sends to a list hears of the list only: RFC 3461, section 5.2.7.1.
+            of_list = replace(parameters, envid=None, ret=None, deliver_by=None)
         due = limits.first_due(parameters, now)
         keeper, kept_until = None, 0.0
         if outlet is not None and due <= now and outlet.has_room:
@@ -195,17 +200,19 @@ class Planner:
                 queue_id(envelope.id, number, index),
                 sender,
                 envelope.user,
-                parameters,
+                of_list if from_list else parameters,
                 tuple(outgoing),
                 arrived=now,
                 due=due,
-                expires=limits.expiry(sender, parameters, now),
+                expires=limits.expiry(
+                    sender, of_list if from_list else parameters, now
+                ),
                 hold=hold,
                 keeper=None if hold else keeper,
                 kept_until=0.0 if hold else kept_until,
                 prefix=prefix,
             )
-            for index, ((sender, prefix, hold), outgoing)
+            for index, ((sender, prefix, hold, from_list), outgoing)
             in enumerate(draft.outgoing.items())
         )  # fmt: skip
 

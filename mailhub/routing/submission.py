@@ -48,10 +48,10 @@ DEFAULT_CHECKS = (HopLimit(),)
 
 
 #: Tells senders that their mail was delivered here, where they have asked for that
-#: (RFC 3461, section 5.2.2).  Called with the envelope and those recipients, after
-#: they have it; what it returns is stored.
+#: (RFC 3461, section 5.2.3).  Called with the envelope, those recipients and the
+#: message's ``IContent``, after they have it; what it returns is stored.
 SuccessNotice = Callable[
-    [Envelope, Sequence[Address]], Awaitable[Sequence[Delivery]]
+    [Envelope, Sequence[Address], Any], Awaitable[Sequence[Delivery]]
 ]
 
 
@@ -175,7 +175,7 @@ class _Submission:
             outcomes = [None] * len(routes)
         tell = self._tell_success
         if envelope.wishes and tell is not None and self._planner.is_due(envelope):
-            await self._tell(tell, envelope, outcomes)
+            await self._tell(tell, envelope, outcomes, content)
         return outcomes
 
     async def _check_sender(self, given: Address, sender: Address) -> None:
@@ -296,6 +296,7 @@ class _Submission:
         tell: SuccessNotice,
         envelope: Envelope,
         outcomes: Sequence[MailError | None],
+        content: Any,
     ) -> None:
         """Tell the sender of those who have it by now, and wanted that told.
 
@@ -309,7 +310,7 @@ class _Submission:
         if not reached:
             return
         try:
-            for delivery in await tell(envelope, reached):
+            for delivery in await tell(envelope, reached, content):
                 await self._store.deliver(delivery)
         except Exception:
             self.log.failure("nobody could be told of {id}", id=envelope.id)

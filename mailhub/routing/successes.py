@@ -1,13 +1,20 @@
-"""What senders are told of mail that has arrived (RFC 3461, sections 5.2.2, 5.2.7)."""
+"""What senders are told of mail that has arrived (RFC 3461, sections 5.2.3, 5.2.7)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from ..mail.account import Delivery
 from ..mail.address import Address, format_mailbox
-from ..mail.dsn import Action, RecipientReport, Report, letter_of
+from ..mail.dsn import (
+    MAX_RETURNED_HEADER,
+    Action,
+    RecipientReport,
+    Report,
+    letter_of,
+)
 from ..mail.envelope import Envelope, RecipientParameters
 from ..mail.queued import Letter
 from .planning import Route
@@ -16,7 +23,7 @@ from .planning import Route
 class Successes:
     """Writes the notifications, each as a delivery of its own.
 
-    Without the message, which its sender has (RFC 3461, section 6.2, leaves it open).
+    With the message's header only (RFC 3461, section 6.2).
 
     :param host_name: what this server calls itself.
     :param dispatch: see :meth:`.dispatching.Dispatching.dispatch`.
@@ -34,35 +41,40 @@ class Successes:
         self._now = now
 
     async def __call__(
-        self, envelope: Envelope, addresses: Sequence[Address]
+        self, envelope: Envelope, addresses: Sequence[Address], content: Any
     ) -> list[Delivery]:
         """See :data:`.submission.SuccessNotice`."""
+        header = await content.read(0, MAX_RETURNED_HEADER)
         together: dict[Action, list[Address]] = {}
         for address in addresses:
             together.setdefault(_action(envelope, address), []).append(address)
         found = []
         for action, own in together.items():
-            delivery = await self._delivery(envelope, action, own)
+            delivery = await self._delivery(envelope, action, own, header)
             if delivery.targets or delivery.sendings:
                 found.append(delivery)
         return found
 
     async def _delivery(
-        self, envelope: Envelope, action: Action, addresses: Sequence[Address]
+        self,
+        envelope: Envelope,
+        action: Action,
+        addresses: Sequence[Address],
+        header: bytes,
     ) -> Delivery:
-        now, parameters, sender = self._now(), envelope.parameters, envelope.sender
+        now, sender = self._now(), envelope.sender
         report = Report(
             action,
             self._host_name,
             "" if sender is None else format_mailbox(sender).decode(),
             envelope.id,
-            parameters.envid,
+            None,
             now,
             now,
             tuple(_report(envelope, action, each, now) for each in addresses),
-            utf8=parameters.smtputf8,
+            returned=header,
         )
-        return await self._dispatch(letter_of(report))
+        return await self._dispatch(letter_of(report.of(envelope.parameters)))
 
 
 _REPLIES = {

@@ -139,11 +139,13 @@ def xtext(text: str) -> bytes:
 def _original(original: str, utf8: bool) -> bytes:
     """ORCPT (RFC 3461, section 4.2; RFC 6533, section 3)."""
     kind, _, address = original.partition(";")
-    if kind != "utf-8" and original.isascii():
+    if kind.lower() != "utf-8" and original.isascii():
         return xtext(kind) + b";" + xtext(address)
     allowed = _NOT_UTF8_ADDRESS if utf8 else _NOT_ASCII_ADDRESS
     encoded = allowed.sub(lambda found: f"\\x{{{ord(found[0]):02X}}}", address)
-    return b"utf-8;" + encoded.encode()
+    return (kind if kind.lower() == "utf-8" else "utf-8").encode() + b";" + (
+        encoded.encode()
+    )
 
 
 _PLAIN = MailParameters()

@@ -126,8 +126,11 @@ class Dialogue(Protocol):
         :raises MailError: nothing was asked for.
         """
 
-    async def start_queue(self, node: str) -> Started:
-        """Let mail for *node* go now (RFC 1985)."""
+    async def start_queue(self, node: str, below: bool) -> Started:
+        """Let mail for *node* go now (RFC 1985).
+
+        :param below: and for all domains below it.
+        """
 
     def new_id(self) -> str:
         """A name for a transaction that no other has."""

@@ -33,7 +33,8 @@ _ENCODED = re.compile(rb"\+([0-9A-F]{2})")
 #: RFC 6533, section 3: what utf-8-addr-xtext has for the other characters.
 _UNICODE = re.compile(r"\\x\{([0-9A-F]{2,6})\}")
 _ORIGINAL = re.compile(rb"([A-Za-z0-9-]{1,60});([!-~\x80-\xff]+)")
-_SECONDS = re.compile(rb"[0-9]{1,9}")
+#: RFC 4865, section 3: ``future-release-integer``.
+_SECONDS = re.compile(rb"[1-9][0-9]{0,8}")
 #: RFC 3339, section 5.6; fractions of a second are of no use here.
 _DATE_TIME = re.compile(
     rb"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})"
@@ -41,8 +42,8 @@ _DATE_TIME = re.compile(
 )
 #: RFC 2852, section 4: ``by-value``.
 _BY = re.compile(rb"([+-]?[0-9]{1,9});([NRnr])([Tt]?)")
-#: RFC 6710, section 4.3: ``priority-value``.
-_PRIORITY = re.compile(rb"-?[0-9]")
+#: RFC 6710, section 7: ``priority-value``.
+_PRIORITY = re.compile(rb"-?[1-9]|0")
 #: Two characters that stand in local parts without quotes.  ``=`` cannot come first:
 #: that is how a parameter's value begins.
 _DELIMITERS = re.compile(rb"[+-][+=-]")
@@ -102,7 +103,14 @@ def mail_parameters(rest: bytes, terms: Terms) -> MailParameters:
     :raises BadArguments: or one of the kinds below it.
     """
     fields = _read(rest, terms, _OF_MAIL) if rest else None
-    return MailParameters(**fields) if fields else _NO_MAIL_PARAMETERS
+    if not fields:
+        return _NO_MAIL_PARAMETERS
+    parameters = MailParameters(**fields)
+    held, wish = parameters.hold_until, parameters.deliver_by
+    if held is not None and wish is not None and held > wish.until:
+        # RFC 4865, section 5.2.2.
+        raise BadArguments("to be held for longer than it may take")
+    return parameters
 
 
 def rcpt_parameters(rest: bytes, terms: Terms) -> RecipientParameters:
@@ -141,7 +149,7 @@ def _read(
         parse = row[1]
         new = parse(found[2] or b"", terms)
         if not new.keys().isdisjoint(fields):
-            # RFC 4865, section 4: either HOLDFOR or HOLDUNTIL.
+            # RFC 4865, section 4.2: either HOLDFOR or HOLDUNTIL.
             raise BadArguments(f"{name!r} with another that means the same")
         fields.update(new)
     return fields
@@ -196,14 +204,14 @@ def _envid(value: bytes, terms: Terms) -> _Fields:
 
 
 def _hold_for(value: bytes, terms: Terms) -> _Fields:
-    """RFC 4865, section 4."""
+    """RFC 4865, sections 3 and 4.2."""
     if not _SECONDS.fullmatch(value):
         raise BadArguments(f"HOLDFOR={value!r}")
     return _held_until(terms.now + int(value), terms)
 
 
 def _hold_until(value: bytes, terms: Terms) -> _Fields:
-    """RFC 4865, section 4, with RFC 3339's date-time."""
+    """RFC 4865, sections 3 and 4.2, with RFC 3339's date-time."""
     found = _DATE_TIME.fullmatch(value)
     if found is None:
         raise BadArguments(f"HOLDUNTIL={value!r}")
@@ -236,7 +244,7 @@ def _by(value: bytes, terms: Terms) -> _Fields:
 
 
 def _priority(value: bytes, terms: Terms) -> _Fields:
-    """RFC 6710, section 4.3."""
+    """RFC 6710, sections 3 and 7."""
     if not _PRIORITY.fullmatch(value):
         raise BadArguments(f"MT-PRIORITY={value!r}")
     return {"priority": int(value)}
@@ -275,8 +283,9 @@ def _orcpt(value: bytes, terms: Terms) -> _Fields:
     found = _ORIGINAL.fullmatch(value)
     if found is None or len(value) > MAX_ORIGINAL:
         raise BadArguments(f"ORCPT={value[:MAX_ORIGINAL]!r}")
-    kind = found[1].decode().lower()
-    if kind == "utf-8":
+    # Its spelling stays as it is (RFC 3461, section 5.2.1).
+    kind = found[1].decode()
+    if kind.lower() == "utf-8":
         address = _unicode(found[2])
     else:
         address = _printable(decode_xtext(found[2]))

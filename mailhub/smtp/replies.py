@@ -68,6 +68,10 @@ def _reply(code: int, status: Status | None, text: str) -> Reply:
 
 OK = _reply(250, Status.OTHER, "Ok")
 SENDER_OK = _reply(250, Status.SENDER_OK, "Ok")
+#: RFC 6710, section 4.1.
+NOT_URGENT = _reply(
+    250, Status.PRIORITY_CHANGED, "0 is the new priority assigned to the message"
+)
 RECIPIENT_OK = _reply(250, Status.RECIPIENT_OK, "Ok")
 BYE = _reply(221, Status.OTHER, "Bye")
 #: RFC 5321, section 3.5.3: no address is confirmed, none is denied.
@@ -133,10 +137,11 @@ BARE_NEWLINE_IN_DATA = _reply(
 )
 TEXT_LINE_TOO_LONG = _reply(500, Status.SYNTAX, "Line of the message too long")
 
-# ETRN (RFC 1985, section 5.2).
+# ETRN (RFC 1985, section 5.1).
 
 QUEUING_STARTED = _reply(250, Status.OTHER, "Ok, queuing for node started")
 NOTHING_WAITS = _reply(251, Status.OTHER, "Ok, no messages waiting for node")
+CANNOT_START = _reply(458, Status.SYSTEM, "Unable to queue messages for node")
 NODE_NOT_ALLOWED = _reply(459, Status.NOT_ALLOWED, "Node not allowed")
 BAD_NODE = _reply(501, Status.BAD_ARGUMENTS, "Not a domain")
 

@@ -282,10 +282,10 @@ class SMTPConnection(Connection):
         self.report_fault()
         return reply_for(LocalFault())
 
-    async def start_queue(self, node: str) -> Started:
+    async def start_queue(self, node: str, below: bool) -> Started:
         """Ask whoever looks after the queue."""
         start = self.factory.start_queue
-        return Started.NOT_ALLOWED if start is None else await start(node)
+        return Started.NOT_ALLOWED if start is None else await start(node, below)
 
     def new_id(self) -> str:
         """A name for a transaction."""
@@ -353,7 +353,8 @@ class SMTPFactory(ConnectionFactory):
     :param queues: mail may wait here to be sent on, so that extensions which need
         that are offered.
     :param allows_haste: clients are programs on this machine's standard input.
-    :param start_queue: lets mail for a domain go now, if its server may ask (ETRN).
+    :param start_queue: lets mail for a domain go now, and for those below it if that
+        is wished for, if its server may ask (ETRN).
     :param smtp_limits: limits of a session; sizes, recipients and failed logins
         are those of *limits*.
     :param greeting_delay: seconds to wait before the greeting; who talks in the
@@ -378,7 +379,7 @@ class SMTPFactory(ConnectionFactory):
         trusts_everybody: bool = False,
         queues: bool = False,
         allows_haste: bool = False,
-        start_queue: Callable[[str], Awaitable[Started]] | None = None,
+        start_queue: Callable[[str, bool], Awaitable[Started]] | None = None,
         smtp_limits: SMTPLimits | None = None,
         greeting_delay: float = 0.0,
         wall_clock: Callable[[], float] = time.time,

@@ -33,7 +33,8 @@ def transfer_type(envelope: Envelope, *, lmtp: bool, extended: bool) -> str:
 def received(envelope: Envelope, transfer: str, seconds: int) -> bytes:
     """``Received:`` for the message of *envelope* (RFC 5321, section 4.4).
 
-    A single recipient is named, more are not: they need not know of each other.
+    A single recipient is named, more are not: they need not know of each other.  A
+    priority stands last (RFC 6710, sections 4.1 and 7).
 
     :param transfer: the ``with`` word, see :func:`transfer_type`.
     :param seconds: since the epoch.
@@ -43,6 +44,8 @@ def received(envelope: Envelope, transfer: str, seconds: int) -> bytes:
         recipient = format_path(envelope.recipients[0])
         if recipient.isascii() or envelope.parameters.smtputf8:
             header += b"\r\n\tfor " + recipient
+    if envelope.parameters.priority:
+        header += b"\r\n\tpriority %d" % envelope.parameters.priority
     return header + b";\r\n\t" + format_date(seconds) + b"\r\n"
 
 

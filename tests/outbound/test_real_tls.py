@@ -128,10 +128,12 @@ class RealTLSCase(Servers):
         )
         self.addCleanup(lambda: Deferred.fromCoroutine(way.stop()))
 
-    async def send(self, domain, *, require_tls=False, content=MESSAGE):
+    async def send(
+        self, domain, *, require_tls=False, content=MESSAGE, sender="al@far.example"
+    ):
         """What becomes of a message to jo@*domain*, and whether it arrived."""
         message = QueuedMessage(
-            1, "Q1", "al@far.example", None, MailParameters(require_tls=require_tls),
+            1, "Q1", sender, None, MailParameters(require_tls=require_tls),
             len(content), 0.0, 1e12,
         )  # fmt: skip
         waiting = Waiting(1, f"jo@{domain}", domain, None, None, 0.0)
@@ -277,8 +279,8 @@ class MTASTSTests(RealTLSCase):
 
     async def test_a_message_may_say_that_it_need_not_be_secret(self):
         self.with_policy(await self.serve(SOMEBODY))
-        result = await self.send(PLAIN, content=b"TLS-Required: No\r\n" + MESSAGE)
-        self.assert_sent(result)
+        for line in (b"TLS-Required: No\r\n", b"tls-required:\r\n no\r\n"):
+            self.assert_sent(await self.send(PLAIN, content=line + MESSAGE))
 
 
 class RequireTLSTests(RealTLSCase):
@@ -295,6 +297,11 @@ class RequireTLSTests(RealTLSCase):
         self.smtp.smtp_service = replace(self.smtp.smtp_service, queues=False)
         result = await self.send(SIGNED, require_tls=True)
         self.assertEqual((result.outcome, result.status), (Outcome.FAILED, "5.7.30"))
+
+    async def test_what_comes_back_is_not_lost_for_it(self):
+        """RFC 8689, section 5."""
+        self.name(await self.serve(SOMEBODY))
+        self.assert_sent(await self.send(PLAIN, sender="", require_tls=True))
 
     async def test_it_comes_back_where_nothing_proves_the_server(self):
         self.name(await self.serve(SOMEBODY))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from mailhub.mail.dsn import Action
-from mailhub.mail.envelope import Notify
+from mailhub.mail.envelope import DeliverBy, Notify
 from mailhub.mail.queue_limits import QueueLimits
 from mailhub.mail.queued import Outcome, Outgoing, Result
 
@@ -15,6 +17,7 @@ from .rig import (
     HOUR,
     MESSAGE,
     SENDER,
+    START,
 )
 from .test_scheduler import RigTestCase
 
@@ -115,6 +118,84 @@ class NoticeTests(RigTestCase):
         self.rig.put("a@example.net")
         self.rig.run(1)
         self.assertIn(b"hello\r\n", self.rig.letters[0].octets)
+
+
+class DeliverByTests(RigTestCase):
+    """RFC 2852, sections 4.1.3, 4.1.4 and 5."""
+
+    def told(self, result, notify=None, destination="example.net", **wish):
+        """Action and status of each notification within a day."""
+        self.rig.letters.clear()
+        self.way.default = result
+        wish = DeliverBy(self.rig.clock.seconds() + HOUR, **wish)
+        outgoing = (Outgoing("b@example.net", destination, notify),)
+        self.rig.put(outgoing=outgoing, fast=True, deliver_by=wish)
+        self.rig.run(DAY)
+        return [
+            re.findall(r"(?m)^(?:Action|Status): (\S+)$", each.as_string())
+            for each in self.rig.notices()
+        ]
+
+    def test_what_is_late_fails_or_is_delayed_by_the_sender_s_time(self):
+        self.assertEqual(self.told(DEFERRED, returns=True), [["failed", "5.4.7"]])
+        self.assertEqual(self.told(DEFERRED, returns=False), [["delayed", "4.4.7"]])
+
+    def test_those_who_want_to_hear_nothing_hear_nothing(self):
+        for notify in (Notify.NEVER, Notify.SUCCESS):
+            for returns in (False, True):
+                self.assertEqual(self.told(DEFERRED, notify, returns=returns), [])
+
+    def test_each_step_of_what_is_traced_is_told(self):
+        step = [["relayed", "2.0.0"]]
+        for returns in (False, True):
+            for notify in (None, Notify.FAILURE, Notify.SUCCESS):
+                found = self.told(DELIVERED, notify, returns=returns, trace=True)
+                self.assertEqual(found, step)
+            found = self.told(DELIVERED, Notify.NEVER, returns=returns, trace=True)
+            self.assertEqual(found, [])
+        self.assertEqual(self.told(DELIVERED, returns=False), [])
+
+    def test_a_mailbox_is_no_step(self):
+        for way in ("local:example.net", "lmtp:cellar", "function:f"):
+            found = self.told(DELIVERED, destination=way, returns=False, trace=True)
+            self.assertEqual(found, [])
+
+    def test_the_last_server_that_knows_of_the_time_is_told_of(self):
+        """RFC 2852, section 4.1.4.2: a relay without DELIVERBY."""
+        self.assertEqual(self.told(RELAYED, returns=False), [["relayed", "2.0.0"]])
+        self.assertEqual(self.told(RELAYED, Notify.NEVER, returns=False), [])
+
+    def test_it_says_when_the_message_came_and_when_it_was_wished_to_arrive(self):
+        self.told(DEFERRED, returns=False)
+        [letter] = self.rig.letters
+        self.assertIn(
+            b"\r\nArrival-Date: Tue, 14 Nov 2023 22:13:20 +0000"
+            b"\r\nDeliver-By-Date: Tue, 14 Nov 2023 23:13:20 +0000\r\n",
+            letter.octets,
+        )
+        self.assertIn(b"arrive by Tue, 14 Nov 2023 23:13:20 +0000.\r\n", letter.octets)
+
+    def test_what_the_sender_has_held_is_told(self):
+        """RFC 4865, section 5.1.2."""
+        self.way.default = FAILED
+        self.rig.put("a@example.net", fast=True, hold_until=START)
+        [letter] = self.rig.letters
+        line = b"\r\nFuture-Release-Request: until;2023-11-14T22:13:20Z\r\n"
+        self.assertIn(line, letter.octets)
+
+
+class RequireTLSTests(RigTestCase):
+    """RFC 8689, section 5."""
+
+    limits = QueueLimits(returned_size=len(MESSAGE))
+
+    def test_what_comes_back_is_as_secret_and_has_the_header_only(self):
+        self.way.default = FAILED
+        self.rig.put("a@example.net", fast=True, ret="FULL", require_tls=True)
+        [letter] = self.rig.letters
+        self.assertTrue(letter.parameters.require_tls)
+        self.assertIn(b"Subject: news", letter.octets)
+        self.assertNotIn(b"hello", letter.octets)
 
 
 class NullSenderTests(RigTestCase):

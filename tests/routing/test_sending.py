@@ -12,7 +12,7 @@ from mailhub.errors import (
 )
 from mailhub.mail.account import Delivery
 from mailhub.mail.address import parse_mailbox
-from mailhub.mail.envelope import Notify, Order, RecipientParameters
+from mailhub.mail.envelope import DeliverBy, Notify, Order, RecipientParameters
 from mailhub.mail.queue_limits import QueueLimits
 from mailhub.mail.queued import Lease, Outgoing, QueuedMessage
 from mailhub.policy.check import Verdict
@@ -307,7 +307,7 @@ class WishesTests(SendingTestCase):
         self.notice = []
         await super().setUp()
 
-    async def notices(self, envelope, addresses):
+    async def notices(self, envelope, addresses, content):
         self.told.append([str(address) for address in addresses])
         return self.notice
 
@@ -346,7 +346,7 @@ class WishesTests(SendingTestCase):
         self.assertEqual(self.store.made[1:], [notice])
 
     async def test_a_notice_that_fails_changes_nothing(self):
-        async def fail(envelope, addresses):
+        async def fail(envelope, addresses, content):
             raise ZeroDivisionError
 
         self.notices = fail
@@ -380,6 +380,27 @@ class WishesTests(SendingTestCase):
         [outgoing] = delivery.sendings[0].recipients
         self.assertEqual((outgoing.notify, outgoing.original), (None, None))
         self.assertEqual(self.told, [["list@example.org"]])
+
+    async def test_a_list_s_members_get_nothing_of_what_its_sender_wished(self):
+        """RFC 3461, section 5.2.7.1; RFC 6710, section 4.4; RFC 8689, section 6."""
+        await self.directory.set_alias("list@example.org", ["l@example.com"])
+        await self.directory.set_alias("owner-list@example.org", ["bob@example.org"])
+        delivery = await self.wishing(
+            {"list@example.org": None, "x@example.com": None},
+            ret="FULL", envid="E1", priority=3, require_tls=True,
+            deliver_by=DeliverBy(NOW + 60, returns=True),
+        )  # fmt: skip
+        found = {
+            each.sender: (each.parameters.envid, each.parameters.ret,
+                          each.parameters.deliver_by is None, each.expires - NOW,
+                          each.parameters.priority, each.parameters.require_tls)
+            for each in delivery.sendings
+        }  # fmt: skip
+        expected = {
+            "owner-list@example.org": (None, None, True, 5 * DAY, 3, True),
+            "ann@example.org": ("E1", "FULL", False, 60, 3, True),
+        }
+        self.assertEqual(found, expected)
 
     async def test_mail_for_later_waits_for_everybody(self):
         """RFC 4865, section 4: mailboxes here included."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from email import message_from_bytes
 
 from mailhub.mail.address import parse_mailbox
 from mailhub.mail.envelope import Envelope, MailParameters, Notify, Peer
@@ -12,14 +13,16 @@ from mailhub.routing.dispatching import Dispatching
 from mailhub.routing.planning import Route
 from mailhub.routing.router import Router
 from mailhub.routing.successes import Successes
+from mailhub.store.content import BytesContent
 
 from .test_router import RouterTestCase
 
 NOW = 1_795_226_494
+MESSAGE = BytesContent(b"Message-ID: <1@example.com>\r\n\r\nhello\r\n")
 
 
 class SuccessTests(RouterTestCase):
-    """One letter for all recipients (RFC 3461, section 5.2.2; RFC 3464)."""
+    """One letter for all recipients (RFC 3461, section 5.2.3; RFC 3464)."""
 
     async def setUp(self):
         await super().setUp()
@@ -32,8 +35,8 @@ class SuccessTests(RouterTestCase):
         self.envelope.sender = parse_mailbox(b"x@example.com", smtputf8=False)
 
     async def told(self, *recipients):
-        addresses = [parse_mailbox(each, smtputf8=False) for each in recipients]
-        return await self.successes(self.envelope, addresses)
+        addresses = [parse_mailbox(each, smtputf8=True) for each in recipients]
+        return await self.successes(self.envelope, addresses, MESSAGE)
 
     async def test_the_sender_hears_of_all_recipients_in_one_letter(self):
         bob = parse_mailbox(b"bob@example.org", smtputf8=False)
@@ -50,6 +53,20 @@ class SuccessTests(RouterTestCase):
             b"Status: 2.0.0\r\n",
         ):  # fmt: skip
             self.assertIn(text, octets.replace(b"rfc822; ", b"rfc822;"))
+
+    async def test_the_header_alone_goes_back(self):
+        [delivery] = await self.told(b"ann@example.org")
+        [*_, returned] = message_from_bytes(delivery.content.data).get_payload()
+        self.assertEqual(returned.get_content_type(), "text/rfc822-headers")
+        self.assertEqual(returned.get_payload(), "Message-ID: <1@example.com>\r\n\r\n")
+
+    async def test_it_is_as_urgent_and_as_secret_as_the_message(self):
+        """RFC 6710, section 4.6; RFC 8689, section 5."""
+        parameters = MailParameters(priority=-4, require_tls=True)
+        self.envelope.parameters = parameters
+        [delivery] = await self.told(b"ann@example.org")
+        found = delivery.sendings[0].parameters
+        self.assertEqual((found.priority, found.require_tls), (-4, True))
 
     async def test_a_sender_here_gets_it_into_the_mailbox(self):
         self.envelope.sender = parse_mailbox(b"ann@example.org", smtputf8=False)
@@ -81,6 +98,5 @@ class SuccessTests(RouterTestCase):
         for knows in (False, True):
             parameters = replace(self.envelope.parameters, smtputf8=knows)
             self.envelope.parameters = parameters
-            address = parse_mailbox("änn@example.org".encode(), smtputf8=True)
-            [delivery] = await self.successes(self.envelope, [address])
+            [delivery] = await self.told("änn@example.org".encode())
             self.assertEqual(delivery.content.data.isascii(), not knows)

@@ -40,7 +40,14 @@ OF_MAIL = (
     (b"RET=HDRS ENVID=QQ314159", {"ret": "HDRS", "envid": "QQ314159"}),
     (b"ENVID=a+2Bb+3Dc", {"envid": "a+b=c"}),
     (b"ENVID=" + b"x" * MAX_ENVID, {"envid": "x" * MAX_ENVID}),
-    (b"HOLDFOR=0", {"hold_until": NOW}),
+    (b"HOLDFOR=1", {"hold_until": NOW + 1}),
+    (b"HOLDFOR=60 BY=60;R", {
+        "hold_until": NOW + 60, "deliver_by": DeliverBy(NOW + 60, True)
+    }),
+    (b"BY=-999999999;N", {"deliver_by": DeliverBy(NOW - 999_999_999, False)}),
+    (b"BY=0;NT", {"deliver_by": DeliverBy(NOW, False, trace=True)}),
+    (b"MT-PRIORITY=0", {"priority": 0}),
+    (b"MT-PRIORITY=9", {"priority": 9}),
     (b"HOLDFOR=2592000", {"hold_until": NOW + 30 * DAY}),
     (b"HOLDUNTIL=2026-11-22T00:00:00Z", {"hold_until": 1_795_305_600}),
     (b"holduntil=2026-11-22t09:00:00.5+09:00", {"hold_until": 1_795_305_600}),
@@ -56,6 +63,9 @@ OF_MAIL = (
     (b"MT-PRIORITY=6 REQUIRETLS", {"priority": 6, "require_tls": True}),
 )
 NOT_OF_MAIL = (
+    b"HOLDFOR=0", b"HOLDFOR=060", b"HOLDFOR=61 BY=60;N", b"BY=60;R HOLDFOR=61",
+    b"HOLDUNTIL=2026-11-22T00:00:00Z BY=60;N", b"MT-PRIORITY=-0", b"MT-PRIORITY=00",
+    b"BY=60;RR", b"BY=60;TN", b"BY=60;R,T", b"BY=1000000000;N",
     b"RET", b"RET=BODY", b"ENVID", b"ENVID=+0A", b"ENVID=a+0D+0AX:+201",
     b"ENVID=+C3+A9", b"ENVID=+zz", b"ENVID=+4", b"ENVID=" + b"x" * (MAX_ENVID + 1),
     b"HOLDFOR", b"HOLDFOR=-1", b"HOLDFOR=2592001", b"HOLDFOR=9999999999",
@@ -72,10 +82,10 @@ OF_RCPT = (
     (b"notify=success,Delay", {"notify": Notify.SUCCESS | Notify.DELAY}),
     (b"NOTIFY=FAILURE", {"notify": Notify.FAILURE}),
     (b"ORCPT=rfc822;a@example.com", {"original": "rfc822;a@example.com"}),
-    (b"ORCPT=RFC822;a+2Bb@example.com", {"original": "rfc822;a+b@example.com"}),
+    (b"ORCPT=RFC822;a+2Bb@example.com", {"original": "RFC822;a+b@example.com"}),
     (b"ORCPT=x400;/G+3Da/", {"original": "x400;/G=a/"}),
     (b"ORCPT=utf-8;\\x{AC00}@example.com", {"original": "utf-8;가@example.com"}),
-    ("ORCPT=UTF-8;가@example.com".encode(), {"original": "utf-8;가@example.com"}),
+    ("ORCPT=UTF-8;가@example.com".encode(), {"original": "UTF-8;가@example.com"}),
 )
 NOT_OF_RCPT = (
     b"NOTIFY", b"NOTIFY=", b"NOTIFY=NEVER,SUCCESS", b"NOTIFY=SUCCESS,SUCCESS",

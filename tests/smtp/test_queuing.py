@@ -75,10 +75,10 @@ class ExtensionTests(SynchronousTestCase):
         server = Server("smtp", {"queues": True})
         for given, kept in ((b"9", 0), (b"-3", -3)):
             player = server.greeted(REMOTE)
-            player.send(
-                b"MAIL FROM:<ann@example.com> MT-PRIORITY=%b\r\n"
-                b"RCPT TO:<bob@example.org>\r\nDATA\r\n" % given
-            )
+            player.send(b"MAIL FROM:<ann@example.com> MT-PRIORITY=%b\r\n" % given)
+            changed = b"250 2.3.6 0 is the new priority assigned to the message\r\n"
+            self.assertEqual(player.received() == changed, kept == 0)
+            player.send(b"RCPT TO:<bob@example.org>\r\nDATA\r\n")
             player.send(b"x\r\n.\r\n")
             self.assertEqual(server.taken[-1].envelope.parameters.priority, kept)
 
@@ -90,8 +90,8 @@ class ETRNTests(SynchronousTestCase):
         """What ETRN is answered, and for which nodes the queue was asked."""
         asked = []
 
-        async def start_queue(node):
-            asked.append(node)
+        async def start_queue(node, below):
+            asked.append((node, below))
             if isinstance(started, Exception):
                 raise started
             return started
@@ -102,10 +102,12 @@ class ETRNTests(SynchronousTestCase):
         return player.received(), asked
 
     def test_the_queue_is_asked_for_the_domain(self):
-        for line in (b"ETRN Example.NET\r\n", b"etrn @example.net\r\n"):
+        for line, below in (
+            (b"ETRN Example.NET\r\n", False), (b"etrn @example.net\r\n", True)
+        ):  # fmt: skip
             reply, asked = self.answered(line)
             self.assertEqual(reply, b"250 2.0.0 Ok, queuing for node started\r\n")
-            self.assertEqual(asked, ["example.net"])
+            self.assertEqual(asked, [("example.net", below)])
 
     def test_its_answer_is_told(self):
         line = b"ETRN example.net\r\n"
@@ -114,12 +116,12 @@ class ETRNTests(SynchronousTestCase):
         reply, _ = self.answered(line, Started.NOT_ALLOWED)
         self.assertEqual(reply, b"459 4.7.1 Node not allowed\r\n")
         reply, _ = self.answered(line, LocalFault("no"))
-        self.assertEqual(reply, b"451 4.3.0 Local error, try again later\r\n")
+        self.assertEqual(reply, b"458 4.3.0 Unable to queue messages for node\r\n")
 
     def test_what_is_no_domain_is_refused(self):
         for argument, code in (
             (b"", b"501"), (b" ", b"501"), (b" #queue", b"459"), (b" a b", b"501"),
-            (b" a..b", b"501"), (b" <x>", b"501"),
+            (b" a..b", b"501"), (b" <x>", b"501"), (b" @", b"501"), (b" @@a", b"501"),
         ):
             reply, asked = self.answered(b"ETRN" + argument + b"\r\n")
             self.assertEqual((reply[:3], asked), (code, []), argument)

@@ -53,6 +53,14 @@ class ReceivedTests(SynchronousTestCase):
             self.assertIn(b" id ID1;\r\n\tSat, 21", header)
             self.assertNotIn(b"for", header.split(b"by")[1])
 
+    def test_a_priority_is_told(self):
+        """RFC 6710, section 4.1."""
+        for priority, told in ((-3, True), (9, True), (0, False)):
+            given = envelope()
+            given.parameters = replace(given.parameters, priority=priority)
+            header = trace.received(given, "ESMTP", NOW)
+            self.assertEqual(b"\r\n\tpriority %d;\r\n" % priority in header, told)
+
     def test_a_unix_socket_has_no_address(self):
         header = self.received(replace(PEER, host=""))
         self.assertTrue(header.startswith(b"Received: from client.example\r\n"))

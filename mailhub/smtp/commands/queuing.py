@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import MailError
 from ...mail.address import MalformedAddress, parse_domain
 from .. import replies
 from ..dialogue import Dialogue, Service, Started
@@ -20,12 +21,10 @@ def where_queued(service: Service) -> bool:
 
 
 async def etrn(dialogue: Dialogue, argument: bytes) -> Reply:
-    """``ETRN domain``, ``ETRN @domain``, which here is the same, or ``ETRN #queue``.
+    """``ETRN domain``, ``ETRN @domain`` (and all below it), or ``ETRN #queue``.
 
     Nothing is sent on this connection: whoever asks may be anybody, and mail goes to
     where DNS or the configuration says.
-
-    :raises MailError: the queue cannot be asked now.
     """
     if not argument:
         return replies.NEED_ARGUMENT
@@ -35,9 +34,13 @@ async def etrn(dialogue: Dialogue, argument: bytes) -> Reply:
         node = parse_domain(argument.removeprefix(b"@"), smtputf8=False)
     except MalformedAddress:
         return replies.BAD_NODE
-    return _REPLIES[await dialogue.start_queue(node)]
+    try:
+        return _REPLIES[await dialogue.start_queue(node, argument.startswith(b"@"))]
+    except MailError as error:
+        dialogue.refused(b"ETRN", error)
+        return replies.CANNOT_START
 
 
 def etrn_keywords(dialogue: Dialogue) -> tuple[str, ...]:
-    """RFC 1985, section 3."""
+    """RFC 1985, section 2."""
     return ("ETRN",)

@@ -30,9 +30,11 @@ async def mail(dialogue: Dialogue, argument: bytes) -> Reply:
         return replies.NEED_LOGIN
     given = parse_mail(argument, _terms(dialogue))
     parameters = given.parameters
+    success = replies.SENDER_OK
     if parameters.priority > 0 and session.user is None:
-        # Strangers' mail is not more urgent than others' (RFC 6710, section 5.1).
+        # Strangers' mail is not more urgent than others' (RFC 6710, section 4.1).
         parameters = replace(parameters, priority=0)
+        success = replies.NOT_URGENT
     if given.sender and not parameters.smtputf8 and not _is_ascii(given.sender):
         return replies.NON_ASCII_SENDER
     if (parameters.size or 0) > session.limits.message_size:
@@ -52,7 +54,7 @@ async def mail(dialogue: Dialogue, argument: bytes) -> Reply:
     )
     await avatar.sender(envelope)
     session.envelope = envelope
-    return replies.SENDER_OK
+    return success
 
 
 def mail_keywords(dialogue: Dialogue) -> tuple[str, ...]:
@@ -87,7 +89,7 @@ def _offered(dialogue: Dialogue) -> Extension:
     """What a client may ask for here and now.
 
     REQUIRETLS only in TLS (RFC 8689, section 2); FUTURERELEASE only to users (RFC
-    4865, section 3), and XVERP, as it makes a message of each recipient.
+    4865, section 4.2), and XVERP, as it makes a message of each recipient.
     """
     service = dialogue.service
     if not service.queues:
