@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -98,6 +98,7 @@ class Scheduler:
         self._supply = Supply(queue, self.lanes, self.time, self.keeper, self._arrived)
         self._is_running = self._is_looking = self._is_starting = False
         self._more = self._again = False
+        self._jumps = 0
         self._looked = self._started = float("-inf")
         self._timer: Any = None
         self._tick: Any = None
@@ -317,6 +318,7 @@ class Scheduler:
         pause = STORE_PAUSE
         try:
             if not self.endings.stuck:
+                await self._heed_jumps()
                 self._more = await self._supply.round()
                 pause = await self._next_look()
         except MailError as error:
@@ -328,6 +330,13 @@ class Scheduler:
         if self._is_running:
             self._begin_next()
             self._look_in(BREATH if self._again else pause)
+
+    async def _heed_jumps(self) -> None:
+        """A clock that jumps ahead must not end the leases of what is under way."""
+        self.time.now()
+        if self._jumps != self.time.jumps:
+            await self._renew()
+            self._jumps = self.time.jumps
 
     async def _next_look(self) -> float:
         """Seconds until there is something to do, as far as is known."""
@@ -353,11 +362,18 @@ class Scheduler:
 
     async def _renew(self) -> None:
         """Keep what is under way: a long transfer, or a long queue in memory."""
-        now = self.time.now()
-        for errand in list(self.endings.errands):
-            if errand.lease.until - now > self.limits.lease * FRESH:
-                continue
-            await self.endings.renew(errand)
+        old = self.time.now() + self.limits.lease * FRESH
+        try:
+            await gatherResults(
+                [
+                    Deferred.fromCoroutine(self.endings.renew(errand))
+                    for errand in list(self.endings.errands)
+                    if errand.lease.until <= old
+                ],
+                consumeErrors=True,
+            )
+        except FirstError as error:
+            error.subFailure.raiseException()
 
     # Odds and ends of coroutines.
 

@@ -18,6 +18,7 @@ class QueueTime:
 
     :param wall: the machine's clock, such as :func:`time.time`.
     :param steady: a clock that only goes forward, such as :func:`time.monotonic`.
+    :ivar jumps: how often :meth:`now` has gone ahead by a jump.
     """
 
     log = Logger()
@@ -32,6 +33,7 @@ class QueueTime:
         #: before, and how far it went.
         self._ahead: list[tuple[float, float]] = []
         self._behind = 0.0
+        self.jumps = 0
 
     def now(self) -> float:
         """By which it is decided what is due: it follows jumps ahead, and goes on
@@ -42,6 +44,7 @@ class QueueTime:
         if offset != self._offset:
             if abs(offset - self._offset) > STEP:
                 self._jump(steady + self._furthest, offset - self._offset)
+                self.jumps += offset > self._furthest
             self._offset = offset
             if offset > self._furthest:
                 self._furthest = offset

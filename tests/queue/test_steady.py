@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhub.mail.queue_limits import QueueLimits
 from mailhub.queue.steady import STEP, QueueTime
 
-from .rig import DAY, DEFERRED, DELIVERED, HOUR, MINUTE, START, Rig
+from .rig import DAY, DEFERRED, DELIVERED, HOUR, MINUTE, START, Rig, after
 
 YEAR = 365 * DAY
 
@@ -106,6 +106,27 @@ class JumpTests(SynchronousTestCase):
             rig.way.default = DELIVERED
             rig.run(HOUR)
             self.assertEqual(rig.waiting(), [], jump)
+
+    def test_what_is_under_way_is_not_begun_again(self):
+        for jumps in ((HOUR, -HOUR), (-HOUR, HOUR), (YEAR, -YEAR), (-YEAR, YEAR)):
+            rig = Rig(QueueLimits(sends=50, first_sends=50, sends_per_destination=50))
+            rig.start()
+            rig.way.default = after(rig, 20, DELIVERED)
+            expected = [f"r{number}@example.net" for number in range(1000)]
+            for recipient in expected:
+                rig.put(recipient)
+            rig.run(30)
+            for number, jump in enumerate(jumps * 3):
+                rig.wall_offset += jump
+                rig.put(f"new{number}@example.com")
+                rig.run(30)
+            rig.run(10 * MINUTE)
+            # Each once, and in the order in which they came.
+            sent = [to for _, to in rig.way.sent if to.endswith("@example.net")]
+            self.assertEqual(sent, expected, jumps)
+            self.assertEqual(len(rig.way.sent), 1000 + number + 1)
+            self.assertEqual(rig.waiting(), [])
+            self.assertEqual(rig.letters, [])
 
     def test_new_mail_is_sent_after_a_jump(self):
         for jump in (HOUR, -HOUR, YEAR, -YEAR):
