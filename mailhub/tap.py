@@ -35,6 +35,7 @@ from .processes.folder_lock import FolderInUse, FolderLock
 from .processes.inherited import take
 from .processes.master import Master
 from .processes.notify import Notifier, Watchdog
+from .processes.steady import keep_steady
 from .processes.worker import REASONS, run
 from .service import MailService, build
 
@@ -291,6 +292,7 @@ def makeService(options: Options) -> Process:
     """The server that *options* ask for."""
     from twisted.internet import reactor  # twistd has chosen one by now
 
+    keep_steady(reactor)
     os.umask(0o077)
     raise_limit()
     config, twistd = options.config, options.parent
@@ -336,4 +338,5 @@ def _make(order: Mapping[str, Any]) -> tuple[Config, list[Any]]:
 if __name__ == "__main__":
     from twisted.internet import reactor as chosen
 
+    keep_steady(chosen)
     run(chosen, _make, tune_process)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -147,7 +148,7 @@ class MailHub:
         if account is None:
             raise LookupError(f"no user {address!r}")
         targets = (Target(account.account_id, mailbox, flags),)
-        now = int(self._reactor.seconds())
+        now = int(time.time())
         await store.deliver(Delivery(BytesContent(raw), b"", targets, now))
 
     async def messages(self, address: str, mailbox: str = INBOX) -> list[Message]:

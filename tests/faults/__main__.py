@@ -80,6 +80,11 @@ PROGRAMS = (
     _own("poison", "moderation"),
     _own("nameless", "patience"),
     _own("slow", "lanes"),
+    _own("frozen", "deadlines"),
+    _own("clock", "steady-clock"),
+    Program(
+        "clock: workers", "clock", ("--workers", "2"), ("--short", "--workers", "2")
+    ),
     _own("strangers", "line-limits"),
     _own("freeze", "threads"),
 )  # fmt: skip

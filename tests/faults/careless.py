@@ -166,6 +166,13 @@ def without_deadlines() -> None:
     Connection.sweep = lambda self, now: None  # type: ignore[method-assign]
 
 
+def without_steady_clock() -> None:
+    """Timers go by the machine's clock, whoever sets it."""
+    from mailhub import tap
+
+    tap.keep_steady = lambda reactor: None
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "capacity": without_capacity,
     "deadlines": without_deadlines,
@@ -175,6 +182,7 @@ PRECAUTIONS: dict[str, Callable[[], None]] = {
     "patience": without_patience,
     "moderation": without_moderation,
     "new-descriptor": without_new_descriptor,
+    "steady-clock": without_steady_clock,
     "streams": without_streams,
     "threads": without_threads,
     "try-again": without_try_again,

@@ -52,7 +52,8 @@ class Goodwill:
     """Clients of two kinds.
 
     Some deliver to users here.  The others send what has to leave, and wait until it
-    has arrived before they send again.
+    has arrived before they send again.  They take turns, as otherwise one kind would
+    have more because the other has less.
 
     :param elsewhere: addresses of others.
     :ivar delivered: by the first kind, *sent*: by the second.
@@ -67,6 +68,7 @@ class Goodwill:
         self._ledger = ledger
         self._elsewhere = elsewhere
         self._stopping = Event()
+        self._delivering, self._sending = Event(), Event()
         self._lock = Lock()
         self._waiting: dict[int, Event] = {}
         self.delivered: list[Done] = []
@@ -84,9 +86,21 @@ class Goodwill:
         for thread in self._threads:
             thread.start()
 
+    def deliver(self) -> None:
+        """Now it is the first kind's turn."""
+        self._sending.clear()
+        self._delivering.set()
+
+    def send(self) -> None:
+        """Now it is the second kind's turn."""
+        self._delivering.clear()
+        self._sending.set()
+
     def stop(self) -> None:
         """Return when each has its answer."""
         self._stopping.set()
+        self._delivering.set()
+        self._sending.set()
         for thread in self._threads:
             thread.join()
 
@@ -104,9 +118,14 @@ class Goodwill:
         except (OSError, Gone, Refused) as error:
             self.refusals.append(f"{type(error).__name__}: {error}")
 
+    def _may_go_on(self, turn: Event) -> bool:
+        """Wait for the turn.  -> whether it is not over yet"""
+        turn.wait()
+        return not self._stopping.is_set()
+
     def _deliver(self, client: int) -> None:
         with closing(SMTPWire(self._server.ports.smtp)) as wire:
-            while not self._stopping.is_set():
+            while self._may_go_on(self._delivering):
                 began = time.monotonic()
                 number, data = self._ledger.new_message()
                 user = USERS[number % len(USERS)]
@@ -117,7 +136,7 @@ class Goodwill:
     def _send(self, client: int) -> None:
         with closing(SMTPWire(self._server.ports.submission)) as wire:
             wire.log_in(USERS[0], PASSWORD, False)
-            while not self._stopping.is_set():
+            while self._may_go_on(self._sending):
                 began = time.monotonic()
                 number, data = self._ledger.new_message()
                 arrival = self._waiting[number] = Event()

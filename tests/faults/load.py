@@ -5,7 +5,7 @@ from __future__ import annotations
 import imaplib
 import smtplib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Event, Thread
 
@@ -69,11 +69,11 @@ class Load:
                 self._ledger.acknowledge(number)
 
 
-def read_everything(ports: Ports) -> list[bytes]:
-    """All messages of all mailboxes that can be read, by IMAP."""
+def read_everything(ports: Ports, users: Sequence[str] = USERS) -> list[bytes]:
+    """All messages of all mailboxes of *users* that can be read, by IMAP."""
     return [
         message
-        for user in USERS
+        for user in users
         for mailbox in MAILBOXES
         for message in Reader(ports, user, mailbox).read()
     ]

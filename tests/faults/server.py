@@ -42,8 +42,9 @@ class Server(Subject):
         *,
         limits: Mapping[str, Any] | None = None,
         resources: Mapping[int, tuple[int, int]] | None = None,
+        workers: int = 0,
     ) -> None:
-        super().__init__(folder, without)
+        super().__init__(folder, without, workers)
         self.pop3, self.imaps, self.admin = _free_ports(3)
         self._resources = dict(resources or {})
         text = self._configuration.read_text()

@@ -13,21 +13,25 @@ class Sink:
     """Listens on a free port.
 
     :param heard: called with each message, in a thread of its session.
+    :param answer: what is said to a message, likewise.
     :ivar messages: all that came, without what transparency adds.
     """
 
     def __init__(
-        self, heard: Callable[[bytes], object] = lambda message: None
+        self,
+        heard: Callable[[bytes], object] = lambda message: None,
+        answer: Callable[[bytes], bytes] = lambda message: b"250 2.0.0 taken",
     ) -> None:
         self.messages: list[bytes] = []
         self._lock = Lock()
         sink = self
 
         class Session(_Session):
-            def keep(self, message: bytes) -> None:
+            def keep(self, message: bytes) -> bytes:
                 with sink._lock:
                     sink.messages.append(message)
                 heard(message)
+                return answer(message)
 
         self._server = _Server((HOST, 0), Session)
         self.port: int = self._server.server_address[1]
@@ -46,8 +50,8 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Session(socketserver.StreamRequestHandler):
-    def keep(self, message: bytes) -> None:
-        """A message has come."""
+    def keep(self, message: bytes) -> bytes:
+        """A message has come.  -> what is said to it"""
         raise NotImplementedError
 
     def handle(self) -> None:
@@ -56,8 +60,7 @@ class _Session(socketserver.StreamRequestHandler):
             verb = line[:4].upper()
             if verb == b"DATA":
                 self._say(b"354 go on")
-                self.keep(self._data())
-                self._say(b"250 2.0.0 taken")
+                self._say(self.keep(self._data()))
             elif verb == b"QUIT":
                 self._say(b"221 2.0.0 bye")
                 return

@@ -29,7 +29,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,8 @@ class Scale:
     :ivar proven: of how many of each kind that could, some has arrived before.
     :ivar sends: attempts at the same time.
     :ivar clients: of each ordinary kind.
-    :ivar window: seconds in which is measured, each time after some of *settling*.
+    :ivar window: seconds in which is measured, for each kind of ordinary clients,
+        each time after some of *settling*.
     :ivar wait: seconds of each step with another server; *record*: of a line;
         *retry*: between attempts.
     """
@@ -89,10 +90,10 @@ class Scale:
     retry: int
 
 
-LONG = Scale(500, 10.0, 40, 4, 1, 200, 4, 3.0, 30.0, 40, 30, 60)
-SHORT = Scale(100, 1.0, 8, 3, 1, 56, 2, 1.0, 2.0, 5, 5, 60)
+LONG = Scale(500, 10.0, 40, 4, 1, 200, 4, 2.0, 15.0, 40, 30, 60)
+SHORT = Scale(100, 1.0, 8, 3, 1, 56, 2, 0.5, 1.0, 5, 5, 60)
 _SETTINGS = """
-login_idle = 10
+login_idle = 120
 record = {record}
 
 [queue]
@@ -245,12 +246,11 @@ def _perform(
 ) -> None:
     scale, goodwill = trial.scale, trial.goodwill
     goodwill.start()
-    time.sleep(scale.settling)
-    usual = [] if is_short else [_window(scale.window)]
+    usual = [] if is_short else [_windows(trial)]
     trial.attack()
     time.sleep(scale.settling)
     holding, present = trial.stalling.holding, trial.crawlers.present
-    slow = _window(scale.window)
+    slow = _windows(trial)
     held_still = min(holding, trial.stalling.holding)
     tell(f"stopped: {trial.stalling.stalled}, at the end of it {held_still} open")
     results.expect(
@@ -266,8 +266,7 @@ def _perform(
     patience = 2 * scale.retry + LATE if are_given_up else 0.0
     back = trial.until(lambda: trial.all_arrived, patience)
     if not is_short:
-        time.sleep(scale.settling)
-        usual.append(_window(scale.window))
+        usual.append(_windows(trial))
     goodwill.stop()
     _judge_good(results, trial, usual, slow)
     copies = trial.copies
@@ -282,10 +281,16 @@ def _perform(
     )
 
 
-def _window(seconds: float) -> Window:
-    began = time.monotonic()
-    time.sleep(seconds)
-    return Window(began, time.monotonic())
+def _windows(trial: Trial) -> tuple[Window, Window]:
+    """Let both kinds work.  -> when they did"""
+    windows = []
+    for begin in (trial.goodwill.deliver, trial.goodwill.send):
+        begin()
+        time.sleep(trial.scale.settling)
+        began = time.monotonic()
+        time.sleep(trial.scale.window)
+        windows.append(Window(began, time.monotonic()))
+    return windows[0], windows[1]
 
 
 def _judge_deadlines(results: Results, trial: Trial) -> bool:
@@ -316,7 +321,10 @@ def _judge_deadlines(results: Results, trial: Trial) -> bool:
 
 
 def _judge_good(
-    results: Results, trial: Trial, usual: list[Window], slow: Window
+    results: Results,
+    trial: Trial,
+    usual: Sequence[tuple[Window, Window]],
+    slow: tuple[Window, Window],
 ) -> None:
     """What the others got."""
     goodwill = trial.goodwill
@@ -324,14 +332,13 @@ def _judge_good(
     results.expect(
         f"refused to others: {len(goodwill.refusals)}", not goodwill.refusals
     )
-    for name, done in (
-        ("delivered here", goodwill.delivered), ("sent on", goodwill.sent)
-    ):  # fmt: skip
-        now = pace(done, [slow])
+    kinds = ("delivered here", goodwill.delivered), ("sent on", goodwill.sent)
+    for kind, (name, done) in enumerate(kinds):
+        now = pace(done, [slow[kind]])
         if not usual:
             results.expect(f"{name} meanwhile: {now}", now.rate > 0)
             continue
-        before = pace(done, usual)
+        before = pace(done, [each[kind] for each in usual])
         part, longer = now.rate / before.rate, now.p99 / before.p99
         results.expect(
             f"{name}: {now}; without them {before}: {part:.2f} of it, p99"

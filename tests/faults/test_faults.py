@@ -105,6 +105,20 @@ class FaultTests(TestCase):
     async def test_slow_servers_that_get_all_the_places_are_found_out(self):
         await self.perform("slow", control=True)
 
+    async def test_nothing_is_left_of_who_vanishes(self):
+        await self.perform("frozen")
+
+    async def test_clients_that_may_stay_for_ever_are_found_out(self):
+        await self.perform("frozen", control=True)
+
+    async def test_a_clock_that_is_set_harms_nothing(self):
+        require("faketime")
+        await self.perform("clock")
+
+    async def test_timers_by_a_clock_that_is_set_are_found_out(self):
+        require("faketime")
+        await self.perform("clock", control=True)
+
     async def test_strangers_cost_little_memory(self):
         await self.perform("strangers")
 
