@@ -27,6 +27,7 @@ from ..routing.planning import LOCAL_WAY
 from ..routing.router import Router
 from ..smtp.dialogue import Started
 from .names import tls_policies_of
+from .taking_in import TakingIn
 
 #: Which schedulers of the data folder are alive.
 KEEPERS_FOLDER = "run/keepers"
@@ -35,7 +36,7 @@ GRACE = 10.0
 
 
 class Departures:
-    """What leaves, from the first process of a server.
+    """What leaves, from the first process of a server, and what its users leave there.
 
     :param router: makes what decides where letters of the server itself go.
     :ivar scheduler: sends what is in the queue.
@@ -72,6 +73,9 @@ class Departures:
             host_name=server_name(config),
             keepers=keepers,
         )
+        self._taking_in = None
+        if config.local.drop:
+            self._taking_in = TakingIn(config, reactor, store, router, self.scheduler)
 
     async def start_queue(self, node: str, below: bool = False) -> Started:
         """Let mail for the domain *node* go now, if it is one that waits here.
@@ -93,11 +97,18 @@ class Departures:
         return Started.YES if any(numbers) else Started.NOTHING
 
     def start(self) -> None:
-        """Begin to send."""
+        """Begin to send.
+
+        :raises ConfigError: nobody could leave mail where that is wished for.
+        """
+        if self._taking_in is not None:
+            self._taking_in.startService()
         self.scheduler.start()
 
     async def stop(self) -> None:
         """Let attempts end, and close all connections."""
+        if self._taking_in is not None:
+            await self._taking_in.stopService()
         await self.scheduler.stop(GRACE)
         await self.way.stop()
         self.resolver.stop()
@@ -111,6 +122,8 @@ class Departures:
             reconfigure(self.resolver, config.dns, self._reactor)
             old, (self._dispatching, self.way) = self.way, made
             self.scheduler.use(config.queue)
+            if self._taking_in is not None:
+                self._taking_in.use(config)
             # What is under way ends as it began; idle connections end now.
             Deferred.fromCoroutine(old.stop())
 

@@ -14,9 +14,10 @@ from ..config.settings import Config
 from ..errors import MailError, MessageTooLarge
 from ..mail.address import Address
 from ..mail.envelope import Envelope, MailParameters, Peer, RecipientParameters
-from ..routing.dispatching import random_id
+from ..routing.dispatching import Dispatching, random_id
 from ..routing.planning import InTurn
 from ..routing.submission import ProgramSubmission
+from ..routing.successes import Successes
 from ..smtp.trace import received_locally
 from .stores import make_store, router_of
 from .tables import Tables
@@ -58,14 +59,19 @@ class PostOffice:
     :ivar submission: the avatar that takes it.
     :ivar local_name: what this machine calls itself.
     :ivar spool: makes a place for a message.
+    :ivar queues: whether all extensions that need a queue can be had.
     """
+
+    queues = True
 
     def __init__(self, config: Config, store: Any) -> None:
         router = router_of(config, store.directory, Tables.here(config).sources)
-        self.submission = ProgramSubmission(
-            store, router, outlet=InTurn(), limits=config.queue
-        )
         self.local_name = server_name(config)
+        dispatching = Dispatching(router, self.local_name, limits=config.queue)
+        self.submission = ProgramSubmission(
+            store, router, outlet=InTurn(), limits=config.queue,
+            tell_success=Successes(self.local_name, dispatching.dispatch),
+        )  # fmt: skip
         self.spool = store.spool
         self._largest = config.limits.message_size
 

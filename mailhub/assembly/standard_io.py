@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from ..interfaces import ISubmission
 from ..smtp.server import SMTPConnection, SMTPFactory
-from .programs import SERVICE, PostOffice
+from .programs import SERVICE
 
 
 @implementer(IRealm)
@@ -25,9 +25,13 @@ class _OneAvatar:
 
 
 async def converse(
-    office: PostOffice, connection: socket.socket, limits: Any, reactor: Any
+    office: Any, connection: socket.socket, limits: Any, reactor: Any
 ) -> None:
-    """Serve who is at the other end of *connection*, until one of them has enough."""
+    """Serve who is at the other end of *connection*, until one of them has enough.
+
+    :param office: a :class:`.programs.PostOffice`, or a
+        :class:`.handing_in.DropBox`, where nothing waits but what MAIL can say.
+    """
     over: Deferred[None] = Deferred()
 
     class Conversation(SMTPConnection):
@@ -40,7 +44,7 @@ async def converse(
         service=SERVICE,
         host_name=office.local_name,
         limits=limits,
-        queues=True,
+        queues=office.queues,
         allows_haste=True,
         clock=reactor,
         spool=office.spool,

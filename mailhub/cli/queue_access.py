@@ -6,7 +6,7 @@ on the store itself.
 
 from __future__ import annotations
 
-import os.path
+import os
 import time
 from base64 import b64decode
 from collections.abc import Iterator
@@ -77,8 +77,14 @@ def _perform_here(
 
     path = store_path(config)
     folder = os.path.dirname(path)
-    if not os.path.exists(path):
-        raise Failure(Exit.UNAVAILABLE, f"there is no mail store in {folder} yet")
+    try:
+        os.stat(path)
+    except PermissionError:
+        text = f"{folder} is the server's own: ask its user, or root"
+        raise Failure(Exit.NO_PERMISSION, text) from None
+    except OSError:
+        text = f"there is no mail store in {folder} yet"
+        raise Failure(Exit.UNAVAILABLE, text) from None
     with closing(connect(path)) as connection:
         queue = QueueAtOnce(connection, folder)
         return result_of(QUEUE_WORK[work](queue, details, time.time()))

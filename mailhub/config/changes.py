@@ -17,6 +17,7 @@ _FIXED = {
     ("server", "user"),
     ("server", "group"),
     ("store", "kind"),
+    ("local", "drop"),
     ("log", "format"),
     ("log", "file"),
     *(("listen", key) for key in TABLES["listen"].settings),

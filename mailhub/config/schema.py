@@ -26,6 +26,7 @@ from .kinds import (
     octets,
     seconds,
 )
+from .local_table import LOCAL
 from .outbound_table import OUTBOUND
 from .queue_table import QUEUE
 from .routing_table import ROUTING
@@ -35,6 +36,7 @@ from .settings import (
     PORTS,
     TLS,
     Listen,
+    Local,
     Log,
     Login,
     Mail,
@@ -335,6 +337,7 @@ TABLES = {
     "queue": Table(
         "How patient the server is with mail that leaves.", QueueLimits, QUEUE
     ),
+    "local": Table("Mail from programs of this machine's users.", Local, LOCAL),
     "store": Table("What keeps the mail.", Store, _STORE),
     "log": Table("What the server says about its work.", Log, _LOG),
 }

@@ -185,6 +185,14 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Local:
+    """Mail from programs of this machine's users."""
+
+    drop: str = ""
+    trusted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """What keeps the mail."""
 
@@ -249,6 +257,7 @@ class Config:
     files: Places = field(default_factory=Places)
     outbound: Outbound = field(default_factory=Outbound)
     queue: QueueLimits = field(default_factory=QueueLimits)
+    local: Local = field(default_factory=Local)
     store: Store = field(default_factory=Store)
     log: Log = field(default_factory=Log)
     source: str | None = None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from shlex import quote
 
+from ..config.drop_folder import make_drop_folder
 from ..config.faults import ConfigError
 from ..config.settings import PORTS, Config
 from ..store.sqlite.durable import sync_directory
@@ -37,6 +38,7 @@ def drop(config: Config) -> None:
     if os.geteuid() == 0 and config.server.user:
         user, group = _user_of(config), _group_of(config)
         _make_folder(config, user, group)
+        make_drop_folder(config, user.pw_uid, group)
         for path in _made_as_root(config):
             _give(path, user.pw_uid, group)
         os.initgroups(user.pw_name, group)

@@ -8,11 +8,12 @@ from typing import Any
 
 from zope.interface import implementer
 
-from ..errors import MailError, Refused, UnknownRecipient
+from ..errors import MailError, UnknownRecipient
 from ..interfaces import IWayOut
 from ..mail.account import Delivery
 from ..mail.address import Address, parse_mailbox
 from ..mail.queued import Lease, Outcome, Result, Waiting
+from ..smtp.replies import reply_for
 from ..smtp.trace import return_path
 from .router import Router
 
@@ -50,7 +51,7 @@ class LocalWay:
         except MailError as error:
             digit = 5 if error.permanent else 4
             outcome = Outcome.FAILED if error.permanent else Outcome.DEFERRED
-            text = error.text if isinstance(error, Refused) else "not delivered here"
+            text = " ".join(reply_for(error).lines)
             return Result(outcome, f"{digit}.{error.status.value}", text)
         return Result(Outcome.DELIVERED, "2.0.0", "delivered to the mailbox")
 

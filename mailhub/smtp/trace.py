@@ -49,11 +49,18 @@ def received(envelope: Envelope, transfer: str, seconds: int) -> bytes:
     return header + b";\r\n\t" + format_date(seconds) + b"\r\n"
 
 
-def received_locally(envelope: Envelope, user: str, seconds: int) -> bytes:
-    """``Received:`` for a message that the program of a *user* here has brought."""
+def received_locally(
+    envelope: Envelope, user: str, seconds: int, user_id: int | None = None
+) -> bytes:
+    """``Received:`` for a message that the program of a *user* here has brought.
+
+    :param user_id: the user as the system knows it, where that has told.
+    """
     name = _safe(envelope.peer.local_name)
+    known = "" if user_id is None else f", uid {user_id}"
     return (
-        f"Received: by {name} (from user {_safe(user)}) id {envelope.id};\r\n\t"
+        f"Received: by {name} (from user {_safe(user)}{known})"
+        f" id {envelope.id};\r\n\t"
     ).encode("ascii") + format_date(seconds) + b"\r\n"
 
 

@@ -1,10 +1,9 @@
-"""From what a program writes to a message: line ends, recipients, missing fields."""
+"""From what a program writes to a message: recipients, missing fields."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from ...errors import SyntaxFault
 from ...mail.addresslist import Mailbox, parse_address_list
@@ -13,27 +12,6 @@ from ...mail.headers import field_spans, header_end, header_line
 _RECIPIENT_FIELDS = frozenset((b"to", b"cc", b"bcc"))
 _RESENT_FIELDS = frozenset((b"resent-to", b"resent-cc", b"resent-bcc"))
 _HIDDEN = frozenset((b"bcc", b"resent-bcc"))
-#: Octets that are read at a time.
-PIECE = 1 << 16
-
-
-def lines_of(source: BinaryIO, *, dot_ends: bool) -> Iterator[bytes]:
-    """The message that *source* has, in pieces, with CRLF at the end of each line.
-
-    :param dot_ends: a line with only a dot ends it.
-    """
-    while line := source.readline(PIECE):
-        if dot_ends and line.rstrip(b"\r\n") == b"." and line != b".":
-            return
-        if dot_ends and line == b".":
-            return
-        is_whole = line.endswith(b"\n")
-        text = line.rstrip(b"\r\n") if is_whole else line.rstrip(b"\r")
-        # A lone CR within a line would be refused wherever it goes.
-        text = text.replace(b"\r", b"")
-        # The next piece goes on where a long line was cut.
-        is_cut = not is_whole and len(line) == PIECE
-        yield text if is_cut else text + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """``sendmail``: the way in for programs, and a door to everything else.
 
 A message is read from standard input and put into the store, whether a server runs or
-not; one that runs hears of it at once.
+not; one that runs hears of it at once.  Of users who may not write in the store it goes
+into the folder that ``[local] drop`` names, where the server finds it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from ...errors import MailError, SyntaxFault, UnknownRecipient
 from ...mail.address import Address, parse_mailbox
 from ...mail.envelope import MailParameters, RecipientParameters
 from ...mail.headers import MAX_HEADER
+from ...mail.line_ends import PIECE, lines_of
 from ..invocation import Invocation
 from ..outcome import Exit, Failure
-from .composing import PIECE, from_field, lines_of, read_header
+from .composing import from_field, read_header
 from .postqueue import flush, show
 from .sendmail_options import Call, parse
 
@@ -39,7 +41,8 @@ def main(invocation: Invocation, arguments: Sequence[str]) -> None:
 
 
 def _send(invocation: Invocation, call: Call) -> None:
-    from ...assembly.programs import Post, post_office  # others do without
+    from ...assembly.handing_in import nearest_office  # others do without
+    from ...assembly.programs import Post
 
     config = invocation.config()
     source: BinaryIO = invocation.terminal.stdin.buffer
@@ -52,7 +55,7 @@ def _send(invocation: Invocation, call: Call) -> None:
         raise Failure(Exit.USAGE, "no recipient was named")
 
     async def post(reactor: Any) -> Any:
-        async with post_office(config, reactor) as office:
+        async with nearest_office(config, reactor) as office:
             user = caller()
             sender = _sender(call, user, office.local_name)
             own = b"" if b"from" in named.names else _from(call, sender, office, user)
@@ -169,7 +172,7 @@ def _run(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
 
 def _speak(invocation: Invocation, call: Call) -> None:
     """SMTP on standard input and output (-bs), with the rights of the caller."""
-    from ...assembly.programs import post_office
+    from ...assembly.handing_in import nearest_office
     from ...assembly.standard_io import converse
 
     config = invocation.config()
@@ -182,7 +185,7 @@ def _speak(invocation: Invocation, call: Call) -> None:
     ]
 
     async def speak(reactor: Any) -> None:
-        async with post_office(config, reactor) as office:
+        async with nearest_office(config, reactor) as office:
             for thread in copying:
                 thread.start()
             await converse(office, theirs, config.limits, reactor)

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhub.cli.classic.composing import PIECE, from_field, lines_of, read_header
+from mailhub.cli.classic.composing import from_field, read_header
 from mailhub.errors import SyntaxFault
 from mailhub.mail.headers import Fields
 
-TEXTS = (
-    (b"", b"", b""),
-    (b"a\n", b"a\r\n", b"a\r\n"),
-    (b"a\r\nb", b"a\r\nb\r\n", b"a\r\nb\r\n"),
-    (b"a\n.\nb\n", b"a\r\n.\r\nb\r\n", b"a\r\n"),
-    (b"a\n.", b"a\r\n.\r\n", b"a\r\n"),
-    (b"..\n.x\n", b"..\r\n.x\r\n", b"..\r\n.x\r\n"),
-    (b"a\rb\n", b"ab\r\n", b"ab\r\n"),
-    (b"a\r\r\n", b"a\r\n", b"a\r\n"),
-)
 HEADERS = (
     # Written; kept of the header; the rest; recipients.
     (b"", b"", b"\r\n", ()),
@@ -45,25 +31,6 @@ HEADERS = (
 
 class ComposingTests(SynchronousTestCase):
     """From a program's text to octets that can be sent."""
-
-    def test_lines_end_with_crlf(self):
-        for text, whole, dotted in TEXTS:
-            for dot_ends, expected in ((False, whole), (True, dotted)):
-                found = b"".join(lines_of(BytesIO(text), dot_ends=dot_ends))
-                self.assertEqual(found, expected, (text, dot_ends))
-
-    def test_a_line_longer_than_a_piece_stays_one(self):
-        text = b"x" * (2 * PIECE + 5)
-        found = b"".join(lines_of(BytesIO(text + b"\n"), dot_ends=True))
-        self.assertEqual(found, text + b"\r\n")
-
-    @given(st.binary(max_size=200))
-    @settings(deadline=None)
-    def test_no_bare_line_end_is_left(self, text):
-        for dot_ends in (False, True):
-            found = b"".join(lines_of(BytesIO(text), dot_ends=dot_ends))
-            self.assertEqual(found.count(b"\r\n"), found.count(b"\n"))
-            self.assertEqual(found.count(b"\r\n"), found.count(b"\r"))
 
     def test_recipients_stand_in_the_header_and_bcc_goes(self):
         for text, header, rest, recipients in HEADERS:
