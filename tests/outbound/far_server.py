@@ -19,7 +19,8 @@ class FarServer(Factory):
     :param replies: by the first words of a command what it answers instead of 250; a
         list is one answer after the other, the last for ever.  ``None`` is no answer,
         now and later, ``b""`` closes the connection.  ``b""`` stands for the greeting,
-        ``b"."`` for the end of a message.
+        ``b"."`` for the end of a message, which has an answer for each recipient where
+        the session began with LHLO.
     :ivar heard: every line of commands.
     :ivar messages: what came between DATA and its end.
     :ivar connections: that were made.
@@ -56,7 +57,7 @@ class FarServer(Factory):
                 if isinstance(answer, list):
                     return answer.pop(0) if len(answer) > 1 else answer[0]
                 return answer
-        return None if line == b"." else b"250 2.0.0 ok"
+        return b"250 2.0.0 taken" if line == b"." else b"250 2.0.0 ok"
 
     async def stop(self) -> None:
         """Listen no more, and close what is open."""
@@ -75,7 +76,8 @@ class _Session(Protocol):
     def connectionMade(self) -> None:
         self.factory.open.add(self)
         self._buffer = b""
-        self._in_data = self._is_stalled = False
+        self._in_data = self._is_stalled = self._is_lmtp = False
+        self._recipients = 0
         self.say(self.factory.replies.get(b"", b"220 far ESMTP"))
 
     def connectionLost(self, reason: object = None) -> None:
@@ -103,7 +105,9 @@ class _Session(Protocol):
                     return
                 self._in_data, self._buffer = False, rest
                 self.factory.messages.append(message[2:] + b"\r\n")
-                self.say(self.factory.replies.get(b".", b"250 2.0.0 taken"))
+                for _ in range(self._recipients if self._is_lmtp else 1):
+                    self.say(self.factory.reply_to(b"."))
+                self._recipients = 0
                 continue
             line, end, rest = self._buffer.partition(b"\r\n")
             if not end:
@@ -117,7 +121,9 @@ class _Session(Protocol):
         verb = line.split(b" ")[0].upper()
         default: bytes | None = factory.reply_to(line)
         changed = default != b"250 2.0.0 ok"
+        self._recipients += verb == b"RCPT" and (default or b"")[:1] == b"2"
         if verb in (b"EHLO", b"LHLO") and not changed:
+            self._is_lmtp = verb == b"LHLO"
             lines = [b"far", *factory.offers]
             for each in lines[:-1]:
                 self.transport.write(b"250-" + each + b"\r\n")

@@ -19,7 +19,7 @@ from tests.servers import PASSWORD, USER, Servers, write
 
 from .authority import issue
 from .far_server import HELLO
-from .way_case import MESSAGE, WayCase, told
+from .way_case import DOMAIN, MESSAGE, WayCase, told
 
 TAKEN = [("delivered", "2.0.0")]
 PLAIN = b64encode(b"\0jo\0secret")
@@ -133,6 +133,30 @@ class LMTPTests(WayCase):
         destination = f"lmtp:127.0.0.1:{far.port}"
         self.assertEqual(told(await self.send(destination=destination)), TAKEN)
         self.assertEqual(far.verbs()[0], b"LHLO")
+
+    async def test_each_recipient_has_an_answer_after_the_message(self):
+        """RFC 2033, section 4.2."""
+        far = self.far(replies={
+            b"RCPT TO:<NO@": b"550 5.1.1 unknown",
+            b".": [b"250 2.1.5 ok", b"452 4.2.2 full", b"550 5.7.1 no"],
+        })  # fmt: skip
+        self.make()
+        names = [f"{each}@{DOMAIN}" for each in ("jo", "no", "full", "bad")]
+        results = await self.send(*names, destination=f"lmtp:127.0.0.1:{far.port}")
+        self.assertEqual(
+            told(results),
+            [("delivered", "2.1.5"), ("failed", "5.1.1"), ("delayed", "4.2.2"),
+             ("failed", "5.7.1")],
+        )  # fmt: skip
+        self.assertEqual(len(far.messages), 1)
+
+    async def test_a_session_that_ends_in_between_leaves_the_rest_unknown(self):
+        far = self.far(replies={b".": [b"250 2.1.5 ok", b""]})
+        self.make()
+        names = [f"{each}@{DOMAIN}" for each in ("jo", "al")]
+        results = await self.send(*names, destination=f"lmtp:127.0.0.1:{far.port}")
+        self.assertEqual(told(results), [("delivered", "2.1.5"), ("delayed", "4.4.2")])
+        self.assertEqual(far.connections, 1)
 
     async def test_it_may_be_a_socket_that_is_not_there(self):
         self.make()

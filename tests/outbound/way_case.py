@@ -36,8 +36,9 @@ class WayCase(TestCase):
         self.names = Names()
 
     def far(self, number: int = 1, port: int = 0, **more: Any) -> FarServer:
-        """A server on 127.0.0.*number*."""
-        server = FarServer(f"127.0.0.{number}", port, **more)
+        """A server on 127.0.0.*number*, or another *address*."""
+        address = more.pop("address", f"127.0.0.{number}")
+        server = FarServer(address, port, **more)
         self.addCleanup(lambda: Deferred.fromCoroutine(server.stop()))
         return server
 
