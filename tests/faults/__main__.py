@@ -57,6 +57,11 @@ PROGRAMS = (
         "kill: workers", "kill", ("--rounds", "60", "--workers", "2"),
         ("--rounds", "4", "--restarts", "1", "--workers", "2"),
     ),
+    _own("queue_kill", "row", name="kill: queue"),
+    Program(
+        "kill: queue, workers", "queue_kill", ("--workers", "2"),
+        ("--workers", "2", "--short"),
+    ),
     Program(
         "steps", "steps", (),
         ("--every", "9", "--only", "accept: large", "APPEND: small", "MOVE"),

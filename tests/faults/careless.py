@@ -173,6 +173,26 @@ def without_steady_clock() -> None:
     tap.keep_steady = lambda reactor: None
 
 
+def without_row() -> None:
+    """Mail leaves the queue before it is known how the attempt ends."""
+    from mailhub.mail.queued import Disposal, Settlement
+    from mailhub.queue.attempts import Attempts
+    from mailhub.store.content import BytesContent, octets_of
+
+    attempt = Attempts._try
+
+    async def forget(self: Any, errand: Any) -> Any:
+        lease = errand.lease
+        content = await self._queue.open(lease.message.message_id)
+        errand.content = BytesContent(await octets_of(content))
+        content.close()
+        gone = [Settlement(one.recipient_id, Disposal.GONE) for one in lease.recipients]
+        await self._queue.settle(lease, gone)
+        return await attempt(self, errand)
+
+    Attempts._try = forget  # type: ignore[method-assign]
+
+
 PRECAUTIONS: dict[str, Callable[[], None]] = {
     "capacity": without_capacity,
     "deadlines": without_deadlines,
@@ -182,6 +202,7 @@ PRECAUTIONS: dict[str, Callable[[], None]] = {
     "patience": without_patience,
     "moderation": without_moderation,
     "new-descriptor": without_new_descriptor,
+    "row": without_row,
     "steady-clock": without_steady_clock,
     "streams": without_streams,
     "threads": without_threads,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socketserver
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock, Thread
 
 from .subject import HOST
@@ -55,12 +56,20 @@ class _Session(socketserver.StreamRequestHandler):
         raise NotImplementedError
 
     def handle(self) -> None:
+        # Whoever sends may die at any time.
+        with suppress(OSError):
+            self._converse()
+
+    def _converse(self) -> None:
         self._say(b"220 sink ESMTP")
         while line := self.rfile.readline(4096):
             verb = line[:4].upper()
             if verb == b"DATA":
                 self._say(b"354 go on")
-                self._say(self.keep(self._data()))
+                message = self._data()
+                if message is None:
+                    return
+                self._say(self.keep(message))
             elif verb == b"QUIT":
                 self._say(b"221 2.0.0 bye")
                 return
@@ -69,9 +78,12 @@ class _Session(socketserver.StreamRequestHandler):
             else:
                 self._say(b"250 2.0.0 ok")
 
-    def _data(self) -> bytes:
+    def _data(self) -> bytes | None:
+        """A message, or ``None`` where the connection ends before it does."""
         lines = []
-        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+        while (line := self.rfile.readline()) != b".\r\n":
+            if not line:
+                return None
             lines.append(line.removeprefix(b"."))
         return b"".join(lines)
 

@@ -99,6 +99,12 @@ class FaultTests(TestCase):
     async def test_a_server_that_takes_no_answer_for_a_no_is_found_out(self):
         await self.perform("nameless", control=True)
 
+    async def test_mail_that_waits_survives_kills_and_leaves_once(self):
+        await self.perform("kill: queue")
+
+    async def test_a_queue_that_forgets_what_it_tries_is_found_out(self):
+        await self.perform("kill: queue", control=True)
+
     async def test_nobody_waits_for_who_is_slow(self):
         await self.perform("slow")
 
