@@ -155,6 +155,7 @@ mail_uid = mail
 mail_gid = mail
 first_valid_uid = 1
 disable_plaintext_auth = no
+auth_mechanisms = plain scram-sha-256
 ssl = yes
 ssl_cert = <{folder}/tls.pem
 ssl_key = <{folder}/tls.pem

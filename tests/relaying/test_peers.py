@@ -15,7 +15,7 @@ from mailhub.config.settings import DNS, PORTS, TLS, Listen, Outbound, Server
 from ..dns_servers import RealNames
 from ..faults.test_faults import require_root
 from ..outbound.authority import issue, tlsa
-from ..servers import USER, Servers, write
+from ..servers import PASSWORD, USER, Servers, write
 from ..test_two_servers import by_imap, by_pop3, submit
 from .peers import DOMAIN, PEERS
 from .peers import USER as THEIRS
@@ -33,8 +33,11 @@ class PeerTests(Servers):
 
     timeout = 120
 
-    async def set_up(self, name):
-        """Both servers, and the names that lead from one to the other."""
+    async def set_up(self, name, **outbound):
+        """Both servers, and the names that lead from one to the other.
+
+        :param outbound: settings of ours.
+        """
         require_root()
         folder = tempfile.mkdtemp(prefix="mailhub-peer-")
         self.addCleanup(shutil.rmtree, folder)
@@ -51,7 +54,9 @@ class PeerTests(Servers):
         names = RealNames(zones, (OURS, DOMAIN), at=(resolver, 53))
         self.addCleanup(names.stop)
         await deferToThread(names.start)
-        self.near = await self.start(self.here(here, resolver, certificates[0]))
+        outbound = Outbound(allow_private=True, families="ipv4", **outbound)
+        config = self.here(here, resolver, certificates[0])
+        self.near = await self.start(replace(config, outbound=outbound))
         await self.add_user(self.near)
         self.peer = PEERS[name](folder, there, resolver, certificates[1])
         self.addCleanup(self.peer.stop)
@@ -70,7 +75,6 @@ class PeerTests(Servers):
             listen=Listen(**listen),
             tls=TLS(certificate=path, key=path),
             dns=DNS(servers=(Endpoint(resolver, 53),)),
-            outbound=Outbound(allow_private=True, families="ipv4"),
         )
 
     async def read(self, server, user):
@@ -90,6 +94,17 @@ class PeerTests(Servers):
         _, first, *_ = text.split(b"Received:", 2)
         self.assertIn(f"mx.{OURS}".encode(), first)
         self.assertIn(b"TLS", first, "not in TLS")
+
+    async def goes_by_login(self, name):
+        """The peer as a smarthost (RFC 4954)."""
+        passwords = self.mktemp()
+        write(passwords, f"mx.{DOMAIN} {THEIRS} {PASSWORD}\n")
+        smarthost = f"smtp://{THEIRS}@mx.{DOMAIN}:587?tls=encrypt"
+        await self.set_up(name, smarthost=smarthost, passwords=passwords)
+        address = self.near.addresses()["submission"]
+        await deferToThread(submit, address, USER, THEIRS)
+        text = await self.read(self.peer, THEIRS)
+        self.assertIn(b"esmtpsa", text.split(b"Received:", 2)[1].lower())
 
     async def comes_back(self, name):
         await self.set_up(name)
@@ -120,6 +135,14 @@ class PeerTests(Servers):
 
     async def test_mail_goes_to_exim(self):
         await self.goes_there("Exim")
+
+    async def test_a_password_is_not_said_to_postfix_as_a_smarthost(self):
+        await self.goes_by_login("Postfix")
+        log = (self.peer.folder / "log").read_text()
+        self.assertIn("sasl_method=SCRAM-SHA-256", log)
+
+    async def test_mail_goes_by_a_plain_login_to_exim_as_a_smarthost(self):
+        await self.goes_by_login("Exim")
 
     async def test_who_is_unknown_to_postfix_is_told_to_the_sender(self):
         await self.comes_back("Postfix")
