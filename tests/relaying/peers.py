@@ -99,6 +99,7 @@ daemon_smtp_ports = 25 : 587
 local_interfaces = {address}
 acl_smtp_rcpt = taken
 tls_advertise_hosts = *
+dsn_advertise_hosts = *
 tls_certificate = {folder}/tls.pem
 tls_privatekey = {folder}/tls.pem
 auth_advertise_hosts = ${{if def:tls_in_cipher {{*}}}}

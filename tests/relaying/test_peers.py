@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import smtplib
 import tempfile
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from mailhub.config.settings import DNS, PORTS, TLS, Listen, Outbound, Server
 from ..dns_servers import RealNames
 from ..faults.test_faults import require_root
 from ..outbound.authority import issue, tlsa
-from ..servers import PASSWORD, USER, Servers, write
+from ..servers import MESSAGE, PASSWORD, USER, Servers, trusting, write
 from ..test_two_servers import by_imap, by_pop3, submit
 from .peers import DOMAIN, PEERS
 from .peers import USER as THEIRS
@@ -106,6 +107,30 @@ class PeerTests(Servers):
         text = await self.read(self.peer, THEIRS)
         self.assertIn(b"esmtpsa", text.split(b"Received:", 2)[1].lower())
 
+    async def is_told(self, name):
+        """What the sender wants to know goes along (RFC 3461)."""
+        await self.set_up(name)
+
+        def talk():
+            with smtplib.SMTP(*self.near.addresses()["submission"]) as client:
+                client.starttls(context=trusting())
+                client.login(USER, PASSWORD)
+                client.sendmail(
+                    USER, [THEIRS], MESSAGE, ["ENVID=Q1", "RET=HDRS"],
+                    ["NOTIFY=SUCCESS", f"ORCPT=rfc822;alias@{DOMAIN}"],
+                )  # fmt: skip
+
+        await deferToThread(talk)
+        text = await self.read(self.near, USER)
+        told = text.decode().lower().replace("rfc822; ", "rfc822;")
+        for field in (
+            f"reporting-mta: dns; mx.{DOMAIN}", "original-envelope-id: q1",
+            f"original-recipient: rfc822;alias@{DOMAIN}", "action: delivered",
+            "status: 2.",
+        ):  # fmt: skip
+            self.assertIn(field, told)
+        self.assertNotIn("body", told)
+
     async def comes_back(self, name):
         await self.set_up(name)
         address = self.near.addresses()["submission"]
@@ -155,6 +180,12 @@ class PeerTests(Servers):
 
     async def test_mail_comes_from_exim(self):
         await self.comes_here("Exim")
+
+    async def test_success_is_told_to_the_sender_by_postfix(self):
+        await self.is_told("Postfix")
+
+    async def test_success_is_told_to_the_sender_by_exim(self):
+        await self.is_told("Exim")
 
     async def test_who_is_unknown_here_is_told_to_the_sender_by_postfix(self):
         await self.goes_back("Postfix")
