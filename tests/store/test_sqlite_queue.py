@@ -384,3 +384,22 @@ def plans(statement: str) -> list[str]:
     finally:
         connection.close()
     return [row[3] for row in rows]
+
+
+class MultitudeTests(QueueFixture, SQLiteFixture, TestCase):
+    """One sender has a hundred thousand recipients waiting at one destination."""
+
+    async def test_many_small_senders_are_next(self):
+        many = [f"r{number}@{NET}" for number in range(1000)]
+        for number in range(100):
+            await self.put(sending(f"L{number}", *many, sender="list@example.org"))
+        self.assertEqual(count(self.path, "queue_recipient"), 100_000)
+        await self.lease(200)
+        for number in range(20):
+            await self.put(sending(f"S{number}", sender=f"s{number}@example.org"))
+        # Recipients of one message share a transaction, so it is its turn once more.
+        self.assertEqual(names(await self.lease(40)), ["L0"])
+        small = {f"S{number}" for number in range(20)}
+        self.assertEqual(set(names(await self.lease(20))), small)
+        await self.put(sending("T", sender="t@example.org"))
+        self.assertIn("T", names(await self.lease(40)) + names(await self.lease(1)))
