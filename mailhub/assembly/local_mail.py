@@ -79,9 +79,10 @@ class LocalMail:
         else:
             self.log.info(
                 "{id}: {size} octets from {sender} for {count} taken,"
-                " left by user {user}",
+                " left by user {user}, message-id={name}",
                 id=envelope.id, size=left.content.size, sender=envelope.sender,
                 count=len(envelope.recipients), user=left.user,
+                name=envelope.message_id,
             )  # fmt: skip
 
     async def _warning(self, left: Left) -> bytes:

@@ -137,6 +137,7 @@ class Envelope:
     :ivar orders: of checks, for all of the message, with their reasons.
     :ivar routes: what the avatar decided for each recipient, to be used when the
         message is there; nobody else looks at it.
+    :ivar message_id: what the message calls itself, for the log; ``""`` if it does not.
     """
 
     id: str
@@ -150,3 +151,4 @@ class Envelope:
     wishes: dict[Address, RecipientParameters] = field(default_factory=dict)
     orders: dict[Order, str] = field(default_factory=dict)
     routes: dict[Address, object] = field(default_factory=dict, repr=False)
+    message_id: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..errors import Refused, Status
@@ -11,6 +12,9 @@ MAX_HEADER = 10 * 1024 * 1024
 #: Octets that are read at first, enough for almost every header, and then.
 _FIRST = 16_384
 _STEP = 262_144
+#: Anything else would be a way to write lines of one's own into the log.
+_MESSAGE_ID = re.compile(rb"[ \t]*(?:\r?\n[ \t]+)?(<[!-;=?-~]{1,250}>)")
+_SPELLINGS = (b"\nMessage-ID:", b"\nMessage-Id:", b"\nmessage-id:")
 
 
 async def count_fields(content: Any, *names: bytes) -> list[int]:
@@ -84,3 +88,28 @@ async def field_values(content: Any, name: bytes) -> list[bytes]:
         values.append(text[start : stop if stop >= 0 else len(text)].strip())
         found = lowered.find(mark, start)
     return values
+
+
+async def message_id(content: Any) -> str:
+    """What a message calls itself, for people who look for it in the log.
+
+    ``""`` where it does not, or not among the first 16 KiB of its header.
+
+    :param content: :class:`mailhub.interfaces.IContent`.
+    """
+    data = content.data
+    head = data if data is not None else await content.read(0, _FIRST)
+    end = 0 if head.startswith(b"\r\n") else head.find(b"\r\n\r\n", 0, _FIRST)
+    stop = min(len(head), _FIRST) if end < 0 else end
+    for mark in _SPELLINGS:
+        # Nearly all have other fields before it.
+        start = head.find(mark, 0, stop)
+        if start >= 0:
+            break
+    else:
+        start = (b"\n" + head[:stop].lower()).find(_SPELLINGS[-1])
+        if start < 0:
+            return ""
+        start -= 1
+    found = _MESSAGE_ID.match(head, start + len(mark), stop)
+    return "" if found is None else found[1].decode()

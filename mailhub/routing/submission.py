@@ -31,7 +31,7 @@ from ..mail.headers import header_line
 from ..mail.queue_limits import QueueLimits
 from ..mail.queued import Lease
 from ..policy.check import Pipeline
-from ..policy.header import count_fields
+from ..policy.header import count_fields, message_id
 from ..policy.hops import HopLimit, was_here
 from ..powers import IQuotaStore
 from .authors import rewritten
@@ -161,6 +161,7 @@ class _Submission:
         :raises MailError: nobody got it.
         """
         await self._checks.message(envelope, content)
+        envelope.message_id = await message_id(content)
         trace = envelope.trace + await self._additions(envelope, content)
         routes = [_route(envelope, address) for address in envelope.recipients]
         if envelope.orders or envelope.parameters.hold_until is not None:
@@ -399,6 +400,7 @@ class _TrustedSubmission(_Submission):
             lines += header_line(b"Date", format_date(now))
         if not idents:
             unique = f"<{now}.{envelope.id}@{envelope.peer.local_name}>"
+            envelope.message_id = unique
             lines += header_line(b"Message-ID", unique.encode())
         return lines
 

@@ -301,8 +301,9 @@ class SMTPConnection(Connection):
         tally.messages += 1
         tally.octets += size
         self.log.info(
-            "{id}: {size} octets from {sender} for {count} taken",
+            "{id}: {size} octets from {sender} for {count} taken, message-id={name}",
             id=envelope.id,
+            name=envelope.message_id,
             size=size,
             sender=envelope.sender,
             count=len(envelope.recipients),
@@ -317,7 +318,7 @@ class SMTPConnection(Connection):
                 return
             say = self.log.error
         say(
-            "{peer}: {verb} refused: {error}",
+            "{peer}: {verb} rejected: {error}",
             peer=self.peer.host,
             verb=verb.decode("ascii"),
             error=error,
