@@ -176,6 +176,8 @@ class Lanes:
         for _ in range(len(self._listed)):
             lane = self._listed.popleft()
             lane.is_listed = False
+            if not lane.waiting:
+                continue  # it had to give way
             if lane.next_start > now:
                 self.paced[lane] = None
             elif not lane.free_turns(now):
@@ -188,6 +190,28 @@ class Lanes:
             else:
                 return self._start(lane, now)
         return None
+
+    def openings(self, lane: Lane, now: float, besides: int = 0) -> int:
+        """How many attempts at *lane*, which has not answered, could begin now.
+
+        :param besides: attempts at others like it that are about to begin.
+        """
+        sends, unproven = self.limits.sends, self._unproven + besides
+        if unproven >= sends * _part(lane):
+            return 0
+        # Behind the first one others may be too many.
+        first = 0 if lane.active else 1
+        more = int(sends * MORE_PART) - unproven
+        return min(max(first, more), lane.free_turns(now))
+
+    def give_way(self, now: float) -> list[Errand]:
+        """Take away what waits for those who do not answer, as it cannot begin now."""
+        return [
+            errand
+            for lane in self.known.values()
+            if lane.waiting and lane.is_unproven and not self.openings(lane, now)
+            for errand in self.empty(lane)
+        ]
 
     def resume(self, now: float) -> float | None:
         """Let destinations with a rate go on.  -> when the next of them may"""

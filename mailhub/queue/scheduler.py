@@ -318,6 +318,7 @@ class Scheduler:
         pause = STORE_PAUSE
         try:
             if not self.endings.stuck:
+                self._make_room()
                 await self._heed_jumps()
                 self._more = await self._supply.round()
                 pause = await self._next_look()
@@ -337,6 +338,14 @@ class Scheduler:
         if self._jumps != self.time.jumps:
             await self._renew()
             self._jumps = self.time.jumps
+
+    def _make_room(self) -> None:
+        """Where there is none, put back what cannot begin soon."""
+        lanes, half = self.lanes, self.limits.waiting // 2
+        if lanes.fast >= half or lanes.slow >= half:
+            for errand in lanes.give_way(self.time.now()):
+                self._more = True
+                self.endings.give_back(errand)
 
     async def _next_look(self) -> float:
         """Seconds until there is something to do, as far as is known."""

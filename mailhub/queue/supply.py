@@ -11,8 +11,9 @@ from ..mail.queued import Backlog, Lease
 from .lanes import Lanes
 from .steady import QueueTime
 
-#: Destinations that are looked at together.
-MAX_READY = 500
+#: Destinations that are looked at together: usually, and where nothing can be done for
+#: most of them (attack: a mailing to a thousand servers that do not answer).
+MAX_READY, FARTHEST = 500, 16_000
 #: Recipients that are asked for at a time to put them off: fewer while others send.
 PUT_OFF, PUT_OFF_BESIDES = 200, 50
 #: What is asked for beyond what can begin at once, so that nobody waits for a commit.
@@ -40,6 +41,7 @@ class Supply:
         self._keeper = keeper
         self._arrived = arrived
         self._round = 0
+        self._reach = MAX_READY
 
     async def round(self) -> bool:
         """Ask for each destination in turn.  -> whether there may be more
@@ -50,8 +52,7 @@ class Supply:
         room = self._lanes.limits.waiting // 2 - self._lanes.slow
         if room <= 0:
             return True
-        backlog = await self._queue.ready(now, MAX_READY)
-        asks = self._asks(backlog, room, now)
+        backlog, asks, reach = await self._look(room, now)
         if not asks:
             return bool(backlog)
         answers = await gatherResults(
@@ -61,7 +62,22 @@ class Supply:
             ],
             consumeErrors=True,
         )
-        return len(backlog) == MAX_READY or len(asks) < len(backlog) or any(answers)
+        return len(backlog) == reach or len(asks) < len(backlog) or any(answers)
+
+    async def _look(
+        self, room: int, now: float
+    ) -> tuple[Sequence[Backlog], list[tuple[str, int]], int]:
+        """-> destinations, how much to ask for whom, and how many they may be"""
+        reach = max(MAX_READY, self._reach // 2)
+        while True:
+            backlog = await self._queue.ready(now, reach)
+            asks = self._asks(backlog, room, now)
+            is_all = len(backlog) < reach
+            if is_all or reach >= FARTHEST or len(asks) >= MAX_READY // 2:
+                self._reach = reach
+                return backlog, asks, reach
+            # Those for whom something can be done may all be behind them.
+            reach *= 2
 
     def _asks(
         self, backlog: Sequence[Backlog], room: int, now: float
@@ -72,6 +88,7 @@ class Supply:
         share = max(1, room // max(1, len(lanes)))
         self._round += 1
         asks = []
+        unproven = 0
         idle = PUT_OFF_BESIDES if self._lanes.active else PUT_OFF
         for lane in lanes:
             if lane.is_quiet(now):
@@ -80,9 +97,11 @@ class Supply:
                     asks.append((lane.destination, idle))
                     idle = 0
                 continue
-            if lane.is_silent:
-                # One probe, if none is under way.
-                limit = 0 if lane.active or lane.waiting else 1
+            if lane.is_unproven:
+                # What could not begin would only take the room of others.
+                openings = self._lanes.openings(lane, now, unproven)
+                limit = min(openings, share, room) - lane.waiting
+                unproven += max(0, limit)
             else:
                 limit = int(lane.width) * AHEAD - lane.active - lane.waiting
             limit = min(limit, share, room)

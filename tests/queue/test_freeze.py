@@ -86,7 +86,7 @@ class WakingTests(RigTestCase):
         self.way.default = after(self.rig, 10, DELIVERED)
         self.numbers = range(8)
         for number in self.numbers:
-            self.rig.put(f"u{number}@example.net")
+            self.rig.put(f"u{number}@example.net", fast=True)
         self.rig.run(1)
         self.assertEqual(self.rig.lent(), len(self.numbers))
         self.begun = [to for _, to in self.way.sent]
