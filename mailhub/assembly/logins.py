@@ -21,6 +21,7 @@ from ..net.resolver import Resolver
 from ..routing.dispatching import Dispatching
 from ..routing.planning import Outlet
 from ..routing.router import Router
+from ..routing.srs import random_key
 from ..routing.submission import InboundSubmission, UserSubmission
 from ..routing.successes import Successes
 from .stores import router_of
@@ -47,6 +48,7 @@ class Logins:
         self.outlet: Outlet | None = None
         self.resolver: Resolver | None = None
         self._resolvers: WeakSet[Resolver] = WeakSet()
+        self._passing_key = random_key()
         self._store = store
         self._reactor = reactor
         self._checkers = tuple(checkers)
@@ -56,7 +58,8 @@ class Logins:
     def router(self, config: Config) -> Router:
         """What decides where mail goes, by *config*."""
         sources = self._tables_of(config).sources
-        return router_of(config, self._store.directory, sources)
+        directory = self._store.directory
+        return router_of(config, directory, sources, lambda: self._passing_key)
 
     def portal(self, config: Config) -> Portal:
         """Where all protocols log in; password files are read when first used."""

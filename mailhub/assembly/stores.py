@@ -33,12 +33,19 @@ def make_store(
 
 
 def router_of(
-    config: Config, directory: Any, sources: Sequence[Source] = ()
+    config: Config,
+    directory: Any,
+    sources: Sequence[Source] = (),
+    passing_key: Callable[[], bytes] = random_key,
 ) -> Router:
-    """What decides where mail goes, by *config*; files are read when first needed."""
+    """What decides where mail goes, by *config*; files are read when first needed.
+
+    :param passing_key: gives the key of forwarded senders where nothing is kept: the
+        same for all routers of a server, or bounces do not find their way back.
+    """
     key: Callable[[], bytes] = partial(load_key, config.server.data)
     if config.store.kind == "memory":
-        key = random_key
+        key = passing_key
     return make_router(
         directory,
         config.mail,

@@ -191,7 +191,7 @@ REPORTS = st.builds(
     Report, st.sampled_from(Action), ANY, ANY, ANY, st.none() | ANY,
     st.integers(0, 2**32), st.integers(0, 2**32),
     st.lists(RECIPIENTS, min_size=1, max_size=3).map(tuple), OCTETS, st.booleans(),
-    st.booleans(),
+    st.booleans(), st.none() | st.integers(0, 2**32), st.none() | st.integers(0, 2**32),
 )
 #: All names of fields that a notification has.
 NAMES = {
@@ -199,7 +199,8 @@ NAMES = {
     "MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-Description",
     "Original-Envelope-Id", "Reporting-MTA", "Arrival-Date", "Original-Recipient",
     "Final-Recipient", "Action", "Status", "Remote-MTA", "Diagnostic-Code",
-    "Last-Attempt-Date", "Will-Retry-Until",
+    "Last-Attempt-Date", "Will-Retry-Until", "Deliver-By-Date",
+    "Future-Release-Request",
 }  # fmt: skip
 
 

@@ -149,6 +149,15 @@ class ForgedRequestTests(WayCase):
         self.names.records[DOMAIN] = {RecordType.CNAME: [DOMAIN]}
         self.assertEqual(await self.refused(), [("delayed", "4.4.3")])
 
+    async def test_ten_thousand_servers_are_not_looked_for(self):
+        hosts = [(n, f"mx{n}.far.example", "127.0.0.1") for n in range(10_000)]
+        self.exchange(*hosts)
+        for _, name, _ in hosts:
+            self.names.records[name] = {}
+        self.make()
+        self.assertEqual(told(await self.send()), [("failed", "5.4.4")])
+        self.assertLessEqual(len(self.names.asked), 1 + 16 * 2)
+
     async def test_the_address_that_was_checked_is_connected_to(self):
         """Attack: DNS rebinding, another answer for the second question."""
         self.exchange((10, "mx.far.example", "127.0.0.1"))

@@ -40,6 +40,10 @@ LITERALS = [
     b"<v@[IPv6:::ffff:127.0.0.1]>", b"<v@2130706433>", b"<v@127.1>",
     b"<v@127.0.0.1>", b"<v@local>", b"<v@local.>", b"<v@localhost>", b"<v@>",
     b"<@example.org>", b"<v>", b"<v@[example.org]>", b"<v@mx.example.org>",
+    b"<v@EXAMPLE.ORG>", b"<v@LOCAL>", b"<v@LOCALHOST>", b"<ann@example.org.>",
+    b"<ann@localhost>", b"<ann@[127.0.0.1]>", b"<ann@[IPv6:::1]>",
+    b"<ann@[IPv6:::ffff:127.0.0.1]>", b"<ann@2130706433>", b"<ann@127.1>", b"<ann>",
+    b"<postmaster@[127.0.0.1]>", b"<postmaster@localhost>", b"<postmaster@>",
 ]
 NO_ADDRESSES = [
     b"v@other.example", b"<<v@other.example>>", b"<v@other.example",
@@ -70,7 +74,10 @@ class RelayProbes(SynchronousTestCase):
         adding = Deferred.fromCoroutine(directory.add_account("ann@example.org", ""))
         self.successResultOf(adding)
         self.store = Deliveries(directory)
-        router = Router(directory, srs=SRS(lambda: bytes(32)))
+        self.use()
+
+    def use(self, **settings):
+        router = Router(self.store.directory, srs=SRS(lambda: bytes(32)), **settings)
         avatar = InboundSubmission(self.store, router, outlet=Outlet())
         self.servers = {
             service: Server(service, avatar=avatar) for service in ("smtp", "lmtp")
@@ -104,6 +111,16 @@ class RelayProbes(SynchronousTestCase):
 
     def test_literals_and_odd_domains_are_refused(self):
         self.refused(LITERALS)
+
+    def test_a_literal_of_this_machine_is_taken_only_if_it_is_configured(self):
+        self.use(host_names=["[192.0.2.25]"])
+        for form, code in (
+            (b"<ann@[192.0.2.25]>", b"250"), (b"<v@[192.0.2.25]>", b"550"),
+            (b"<ann@[192.0.2.26]>", b"550"), (b"<ann@[127.0.0.1]>", b"550"),
+            (b"<ann@192.0.2.25>", b"550"),
+        ):  # fmt: skip
+            reply = self.probe("smtp", b"<x@example.com>", form)
+            self.assertIn(reply[:3], (code, code.replace(b"550", b"501")), form)
 
     def test_what_is_no_address_is_refused(self):
         self.refused(NO_ADDRESSES)
