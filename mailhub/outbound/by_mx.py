@@ -16,7 +16,7 @@ from .mx import Exchanges, addresses_of, exchanges_of
 from .parcel import Parcel
 from .places import NowhereToGo, Place
 from .results import result_of_error
-from .tls_policy import TLSPolicies
+from .tls_policy import HostPolicy, TLSPolicies
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class ByMX:
         )
         failures: list[Result] = []
         ends = self._carrier.ends()
+        doubtful: list[tuple[list[Place], HostPolicy]] = []
         for host in exchanges.hosts:
             if failures and self._carrier.is_over(ends):
                 break
@@ -79,12 +80,25 @@ class ByMX:
             except MailError as error:
                 failures.append(result_of_error(error))
                 continue
-            failures += await self._carrier.carry(
-                parcel, places, policy, ends, self._refuse_ourselves
-            )
+            doubtful.append((list(filter(self._carrier.doubts, places)), policy))
+            places = [each for each in places if not self._carrier.doubts(each)]
+            failures += await self._carry(parcel, places, policy, ends)
+            if not parcel.pending:
+                return
+        for places, policy in doubtful:
+            if failures and self._carrier.is_over(ends):
+                break
+            failures += await self._carry(parcel, places, policy, ends)
             if not parcel.pending:
                 return
         parcel.settle_all(gravest(failures))
+
+    async def _carry(
+        self, parcel: Parcel, places: list[Place], policy: HostPolicy, ends: float
+    ) -> list[Result]:
+        return await self._carrier.carry(
+            parcel, places, policy, ends, self._refuse_ourselves
+        )
 
     async def _refuse_ourselves(self, client: SMTPClient) -> None:
         """The address may be ours without our knowing (attack: mail in a circle)."""

@@ -77,10 +77,11 @@ class ByRoute:
             # A name that the configuration has is a mistake, which can be mended.
             fault.permanent = False
             raise fault
-        return [
+        places = [
             Place(each, route.port, route.host, verb, route.implicit_tls, route.user)
             for each in addresses
         ]
+        return sorted(places, key=self._carrier.doubts)
 
     def _policy(self, route: Route, parcel: Parcel) -> HostPolicy:
         host = route.host or "localhost"

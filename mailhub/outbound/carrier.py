@@ -15,6 +15,7 @@ from ..smtp.client import SMTPClient
 from ..smtp.client_outcome import SessionFailed
 from ..smtp.client_steps import Step
 from .crowd import Crowd
+from .doubts import Doubts
 from .parcel import Parcel
 from .places import LHLO, Place
 from .results import result_of_error, result_of_fault
@@ -36,6 +37,7 @@ class Carrier:
         self._clock = clock
         self._sessions = sessions
         self._crowd = Crowd(most)
+        self._doubts = Doubts(clock.seconds)
         self._attempt = attempt
 
     def ends(self) -> float:
@@ -45,6 +47,10 @@ class Carrier:
     def is_over(self, ends: float) -> bool:
         """Whether that is now."""
         return bool(self._clock.seconds() >= ends)
+
+    def doubts(self, place: Place) -> bool:
+        """Whether others are better asked before it."""
+        return self._doubts.is_about(place)
 
     async def carry(
         self,
@@ -71,8 +77,11 @@ class Carrier:
                     await self._send_to(place, policy, prepare, parcel)
                 finally:
                     self._crowd.leave(place)
+                self._doubts.end(place)
             except SessionFailed as fault:
                 failures.append(result_of_fault(fault, place))
+                if not failures[-1].reached:
+                    self._doubts.add(place)
             except MailError as error:
                 failures.append(result_of_error(error, place))
             if not parcel.pending:
