@@ -96,23 +96,48 @@ class DropFolder:
         :raises OSError: it cannot be read now.
         :raises MailError: there is no room for it now.
         """
-        # Attack: in its place a FIFO, which would keep us waiting, or a link.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            descriptor = os.open(self._path(waiting.name), flags)
-        except FileNotFoundError:
+            file = self._opened(waiting.name)
+        except (FileNotFoundError, IsADirectoryError):
             return None
-        try:
-            status = os.fstat(descriptor)
+        with file:
+            status = os.fstat(file.fileno())
             if not _is_message(waiting.name, status, WHOLE):
                 return None  # Next time it is seen for what it is.
-            with open(descriptor, "rb", closefd=False) as file:
+            try:
                 return self._read(file, status)
-        except (SyntaxFault, LimitReached, MessageTooLarge) as error:
-            self._discard(waiting.name, status, str(error))
-            return None
-        finally:
-            os.close(descriptor)
+            except (SyntaxFault, LimitReached, MessageTooLarge) as error:
+                self._discard(waiting.name, status, str(error))
+                return None
+
+    def listed(self) -> Iterator[tuple[Waiting, int, Batch]]:
+        """What can be taken, with its octets, for people to see; nothing is changed.
+
+        :raises OSError: the folder is not for this user to read.
+        """
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                with suppress(OSError, SyntaxFault, LimitReached):
+                    status = entry.stat(follow_symlinks=False)
+                    if _is_message(entry.name, status, WHOLE):
+                        with self._opened(entry.name) as file:
+                            batch = read_batch(file.readline, MAX_RECIPIENTS)
+                            size = status.st_size - file.tell()
+                        found = Waiting(entry.name, status.st_uid, status.st_mtime)
+                        yield found, size, batch
+
+    def _opened(self, name: str) -> BinaryIO:
+        """
+        :raises OSError: there is no file, or it is not for us.
+        """
+        # Attack: in its place a FIFO, which would keep us waiting, or a link.
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._path(name), flags)
+        try:
+            return open(descriptor, "rb")
+        except OSError:
+            os.close(descriptor)  # a folder
+            raise
 
     def remove(self, waiting: Waiting) -> None:
         """Forget a message that was taken."""

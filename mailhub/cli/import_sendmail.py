@@ -138,7 +138,7 @@ class _Reader:
         self.carried.set("outbound", "smarthost", way, line, said)
 
     def class_(self, line: int, said: str) -> None:
-        """``Cw``, ``CR``, ``Ct``."""
+        """``Cw``, ``CR``, ``CM``, ``Ct``."""
         name, value = _name(said)
         words = value.split()
         if name == "w":
@@ -152,7 +152,7 @@ class _Reader:
                 pair = f"@{word.lower()} {target}"
                 self.carried.add("routing", "senders", pair, line, said)
         elif name == "t":
-            self._trusted(line, said)
+            self._trusted(line, said, words)
         elif name not in _OWN_CLASSES:
             self.carried.leave(line, said, "no setting of that kind")
 
@@ -162,7 +162,8 @@ class _Reader:
         words = [word for word in value.split() if not word.startswith(("-", "%"))]
         keys = {"w": "local_host_names", "R": "relay_domains"}
         if name == "t":
-            self._trusted(line, said)
+            why = "its names may be in [local] trusted"
+            self.carried.leave(line, said, why)
         elif name in keys and words and words[0].startswith("/"):
             self.carried.add("files", keys[name], words[0], line, said)
         else:
@@ -170,11 +171,13 @@ class _Reader:
 
     def trusted(self, line: int, said: str) -> None:
         """``Troot``."""
-        self._trusted(line, said)
+        self._trusted(line, said, said[1:].split())
 
-    def _trusted(self, line: int, said: str) -> None:
-        why = "who runs sendmail -f on this machine is believed; SMTP asks for a login"
-        self.carried.leave(line, said, why)
+    def _trusted(self, line: int, said: str, words: list[str]) -> None:
+        """Who may send in anybody's name; root may in any case."""
+        for word in words:
+            if word != "root":
+                self.carried.add("local", "trusted", word, line, said)
 
     def map(self, line: int, said: str) -> None:
         """``Kaccess``, ``Kvirtuser`` and others."""

@@ -37,7 +37,7 @@ Message = dict[str, Any]
 def state_of(message: Message) -> str:
     """Of a message: of all its recipients, the state that tells most."""
     states = {each["state"] for each in message["recipients"]}
-    ranking = ("active", "incoming", "deferred", "hold")
+    ranking = ("active", "incoming", "deferred", "hold", "maildrop")
     return next((state for state in ranking if state in states), "incoming")
 
 

@@ -7,6 +7,7 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from mailhub.config.drop_folder import MODE, prepare_drop_folder
 from mailhub.config.settings import Config, Local, Server
@@ -23,14 +24,15 @@ TEXT = b"Subject: hello\n\nbody\n"
 class Drops:
     """What tests are mixed with that have such a folder in :attr:`drop`."""
 
-    def setUp(self) -> None:
-        super().setUp()
+    def setUp(self) -> Any:
+        ready = super().setUp()
         # Below trial's own folder, which others may not pass through.
         self.place = tempfile.mkdtemp(prefix="mailhub-drop-")
         os.chmod(self.place, 0o755)
         self.addCleanup(shutil.rmtree, self.place)
         self.drop = os.path.join(self.place, "drop")
         self.local = Local(drop=self.drop)
+        return ready
 
     def prepared(self) -> Config:
         """A configuration whose folder has been made."""

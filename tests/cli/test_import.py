@@ -50,6 +50,8 @@ O MaxRecipientsPerMessage=200
 O RunAsUser=mail:mail
 O ColonOkInAddr=True
 Troot
+Tdaemon
+Ct root uucp
 Ft/etc/mail/trusted-users
 HReceived: by $j
 Scanonify=3
@@ -156,6 +158,7 @@ class SendmailTests(ImportCase):
                 },
                 "outbound": {"smarthost": "smtp://smart.example.net"},
                 "queue": {"lifetime": "5 d", "warn_after": "4 h"},
+                "local": {"trusted": ["daemon", "uucp"]},
             },
         )  # fmt: skip
 
@@ -168,8 +171,7 @@ class SendmailTests(ImportCase):
             ("O DeliveryMode=background", "sent at once"),
             ("O QueueDirectory=/var/spool/mqueue", "[server] data"),
             ("O ColonOkInAddr=True", "no setting"),
-            ("Troot", "sendmail -f"),
-            ("Ft/etc/mail/trusted-users", "sendmail -f"),
+            ("Ft/etc/mail/trusted-users", "[local] trusted"),
             ("3 lines of rulesets", "not seen"),
             ("1 lines of mailers", "not seen"),
             ("localhost, example.org, youngjin-mail.com", "local_host_names"),

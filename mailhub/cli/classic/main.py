@@ -15,7 +15,7 @@ from ..outcome import Exit, failure_of
 #: By name: a module of this package, and its function.
 COMMANDS = {
     "sendmail": ("sendmail", "main"),
-    "mailq": ("postqueue", "mailq"),
+    "mailq": ("sendmail", "mailq"),
     "newaliases": ("newaliases", "main"),
     "makemap": ("makemap", "main"),
     "postqueue": ("postqueue", "main"),

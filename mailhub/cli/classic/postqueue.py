@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from ..invocation import Invocation
@@ -33,7 +35,7 @@ def main(invocation: Invocation, arguments: Sequence[str]) -> None:
         case "p":
             show(invocation)
         case "j":
-            for message in messages(invocation):
+            for message in chain(messages(invocation), left(invocation)):
                 invocation.terminal.stdout.write(f"{json_line(message)}\n")
         case "f":
             flush(invocation)
@@ -43,17 +45,49 @@ def main(invocation: Invocation, arguments: Sequence[str]) -> None:
             flush(invocation, destination=value.lower())
 
 
-def mailq(invocation: Invocation, arguments: Sequence[str]) -> None:
-    """``mailq``; ``-Ac`` asks for a queue of submissions, which is the same here."""
-    letters = dict.fromkeys("v", Takes.NOTHING) | dict.fromkeys("ACOoq", Takes.VALUE)
-    read(arguments, letters)
-    show(invocation)
+def show(
+    invocation: Invocation,
+    selection: dict[str, Any] | None = None,
+    *,
+    left_only: bool = False,
+) -> None:
+    """The listing.
 
-
-def show(invocation: Invocation) -> None:
-    """The listing."""
-    for line in listing(messages(invocation)):
+    :param selection: of what is in the queue.
+    :param left_only: only what users have left that the server has not taken yet.
+    """
+    found = left(invocation)
+    if not left_only:
+        queued = messages(invocation, selection)
+        found = queued if selection else chain(queued, found)
+    for line in listing(found):
         invocation.terminal.stdout.write(f"{line}\n")
+
+
+def left(invocation: Invocation) -> Iterator[dict[str, Any]]:
+    """What users have left in the folder of ``[local] drop``, as messages are told of.
+
+    :raises OSError: it is not for this user to look.
+    """
+    config = invocation.config()
+    if not os.path.isdir(config.local.drop):
+        return
+    from ...assembly.left_mail import DropFolder  # others do without
+    from ...mail.address import format_mailbox
+    from ...net.spool import Spool
+
+    folder = DropFolder(config.local.drop, Spool, config.limits.message_size)
+    for waiting, size, batch in folder.listed():
+        sender = "" if batch.sender is None else format_mailbox(batch.sender).decode()
+        addresses = [format_mailbox(each).decode() for each in batch.recipients]
+        yield {
+            "id": waiting.name, "arrived": waiting.left, "size": size,
+            "sender": sender,
+            "recipients": [
+                {"address": address, "state": "maildrop", "hold": "", "reply": ""}
+                for address in addresses
+            ],
+        }  # fmt: skip
 
 
 def flush(invocation: Invocation, **selection: Any) -> int:

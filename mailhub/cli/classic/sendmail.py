@@ -21,6 +21,7 @@ from ...mail.address import Address, parse_mailbox
 from ...mail.envelope import MailParameters, RecipientParameters
 from ...mail.headers import MAX_HEADER
 from ...mail.line_ends import PIECE, lines_of
+from ...store.sqlite.schema import FILE_NAME as STORE_NAME
 from ..invocation import Invocation
 from ..outcome import Exit, Failure
 from .composing import from_field, read_header
@@ -34,8 +35,17 @@ def main(invocation: Invocation, arguments: Sequence[str]) -> None:
     """
     :raises Failure: it was not done, or not for everybody.
     """
-    call = parse(arguments)
-    if call.folder and os.path.isdir(call.folder):
+    _perform(invocation, parse(arguments))
+
+
+def mailq(invocation: Invocation, arguments: Sequence[str]) -> None:
+    """``mailq``: ``sendmail -bp``, with all its options."""
+    _perform(invocation, parse(arguments, "list"))
+
+
+def _perform(invocation: Invocation, call: Call) -> None:
+    # A folder that another mail server has left has nothing of ours.
+    if call.folder and os.path.exists(os.path.join(call.folder, STORE_NAME)):
         invocation.options.data = call.folder
     _MODES[call.mode](invocation, call)
 
@@ -211,21 +221,30 @@ def _copy_out(connection: socket.socket, sink: BinaryIO) -> None:
         sink.flush()
 
 
+def _show(invocation: Invocation, call: Call) -> None:
+    """-bp; with -Ac what submitters have left, where they have a folder for it."""
+    left_only = call.submission and bool(invocation.config().local.drop)
+    show(invocation, _selection(call), left_only=left_only)
+
+
 def _flush(invocation: Invocation, call: Call) -> None:
     """-q, -qI, -qR and -qS."""
-    if call.only is None:
-        flush(invocation)
-        return
-    kind, text = call.only
-    match kind:
-        case "I":
-            flush(invocation, queue_ids=[text])
-        case "S":
-            flush(invocation, sender=text)
-        case _ if "@" in text and not text.startswith("@"):
-            flush(invocation, recipient=text)
-        case _:
-            flush(invocation, destination=text.removeprefix("@").lower())
+    flush(invocation, **_selection(call))
+
+
+def _selection(call: Call) -> dict[str, Any]:
+    """What -qI, -qR and -qS are about."""
+    match call.only:
+        case None:
+            return {}
+        case ("I", text):
+            return {"queue_ids": [text]}
+        case ("S", text):
+            return {"sender": text}
+        case (_, text) if "@" in text and not text.startswith("@"):
+            return {"recipient": text}
+        case (_, text):
+            return {"destination": text.removeprefix("@").lower()}
 
 
 def _start(invocation: Invocation, call: Call) -> None:
@@ -246,7 +265,7 @@ def _check_aliases(invocation: Invocation, call: Call) -> None:
 _MODES: dict[str, Callable[[Invocation, Call], None]] = {
     "send": _send,
     "smtp": _speak,
-    "list": lambda invocation, call: show(invocation),
+    "list": _show,
     "aliases": _check_aliases,
     "flush": _flush,
     "start": _start,

@@ -39,6 +39,7 @@ class Call:
     :ivar reads_recipients: whether they stand in the message's header.
     :ivar only: what is flushed: kind (``I``, ``R`` or ``S``) and text.
     :ivar folder: of the queue, as -oQ names it.
+    :ivar submission: whether it is about what users submit (-Ac).
     """
 
     mode: str = "send"
@@ -52,6 +53,7 @@ class Call:
     body: str = "8BITMIME"
     only: tuple[str, str] | None = None
     folder: str = ""
+    submission: bool = False
     recipients: list[str] = field(default_factory=list)
 
 
@@ -93,6 +95,8 @@ def _take(call: Call, letter: str, value: str) -> None:
             call.body = _one_of(_BODIES, value.upper(), f"-B {value}")
         case "o":
             _take_old(call, value)
+        case "A":
+            call.submission = value == "c"
         case "O" if value.lower().startswith("queuedirectory="):
             call.folder = value.partition("=")[2]
         # Whatever else there is says nothing to this server.
@@ -108,12 +112,20 @@ def _take_old(call: Call, value: str) -> None:
 
 def _take_queue(call: Call, value: str) -> None:
     """``-q``, ``-qI``, ``-qR``, ``-qS``; an interval is the server's own affair."""
-    if not value:
-        call.mode = "flush" if call.mode == "send" else call.mode
-    elif value[0] in "IRS" and len(value) > 1:
-        call.mode, call.only = "flush", (value[0], value[1:])
-    elif value[0].isdigit() and call.mode == "send":
-        call.mode = "nothing"
+    mode = "flush"
+    match value[:1]:
+        case "" | "G":
+            pass
+        case "f" if len(value) == 1:
+            pass
+        case "I" | "R" | "S" if len(value) > 1:
+            call.only = value[0], value[1:]
+        case first if first == "p" or first.isdigit():
+            mode = "nothing"
+        case _:
+            raise Failure(Exit.USAGE, f"cannot do -q{value}")
+    if call.mode == "send":
+        call.mode = mode
 
 
 def _notify(value: str) -> Notify:

@@ -8,6 +8,7 @@ import time
 from mailhub.cli.outcome import Exit
 from mailhub.cli.queue_text import EMPTY, listing
 
+from ...assembly.drops import TEXT, Drops
 from ...contracts.fixture import message
 from ...contracts.queueing import NOW
 from ..queueing import REPLY, QueueTests
@@ -79,6 +80,63 @@ class LayoutTests(QueueTests):
         for name, *arguments in (("postqueue", "-p"), ("mailq", "-Ac")):
             self.assertEqual(self.classic(name, *arguments), 0, self.told)
             self.assertEqual(self.out, listed)
+
+
+class FolderTests(Drops, QueueTests):
+    """What users have left is waiting, too, until the server has taken it."""
+
+    def setUp(self):
+        ready = super().setUp()
+        self.prepared()
+        with open(self.path("mailhub.toml"), "a") as file:
+            file.write(f'[local]\ndrop = "{self.drop}"\n')
+        return ready
+
+    def shown(self, *command):
+        self.assertEqual(self.classic(*command), 0, self.told)
+        return self.out
+
+    def test_it_is_listed_behind_the_queue_or_alone(self):
+        path = self.leave()
+        self.leave(b"no message")
+        self.leave(mode=0o600)
+        for command in (("mailq",), ("sendmail", "-bp"), ("postqueue", "-p")):
+            whole = self.shown(*command)
+            self.assertIn("HELD1!", whole)
+            self.assertIn(f"{path.name} ", whole)
+            self.assertIn(" in 5 Requests.", whole)
+        alone = self.shown("mailq", "-Ac")
+        head, row, recipient, _, total = alone.splitlines()
+        self.assertTrue(head.startswith("----Queue ID-----"))
+        self.assertEqual(row.split()[:2], [path.name, str(len(TEXT))])
+        self.assertEqual(row.split()[-1], "nobody@mail.example.org")
+        self.assertEqual(recipient.split(), ["jo@example.org"])
+        self.assertEqual(total, "-- 0 Kbytes in 1 Request.")
+        self.assertEqual(len(self.names()), 3)
+        last = json.loads(self.shown("postqueue", "-j").splitlines()[-1])
+        self.assertEqual(last["queue_name"], "maildrop")
+        self.assertEqual(last["queue_id"], path.name)
+
+    def test_without_any_it_is_empty_whatever_is_in_the_queue(self):
+        self.assertEqual(self.shown("mailq", "-Ac"), f"{EMPTY}\n")
+        self.assertNotEqual(self.shown("mailq"), f"{EMPTY}\n")
+
+    def test_what_is_selected_is_in_the_queue(self):
+        self.leave()
+        found = self.shown("mailq", "-qRexample.com")
+        self.assertIn("NEW1", found)
+        self.assertIn(" in 1 Request.", found)
+        for option, count in (("-qIOLD1", 1), ("-qSs@example.org", 3)):
+            found = self.shown("sendmail", "-bp", option)
+            self.assertIn(f" in {count} Request", found)
+
+    def test_another_server_s_folder_has_nothing_of_ours(self):
+        whole = self.shown("sendmail", "-bp")
+        for folder in (self.path("nowhere"), self.folder):
+            self.assertEqual(self.shown("sendmail", f"-oQ{folder}", "-bp"), whole)
+        self.environ["MAILHUB_SERVER__DATA"] = self.path("elsewhere")
+        ours = self.path("mailhub-data")
+        self.assertEqual(self.shown("sendmail", "-bp", f"-oQ{ours}"), whole)
 
 
 class CommandTests(QueueTests):

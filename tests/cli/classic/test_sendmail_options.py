@@ -39,9 +39,14 @@ CALLS = (
     ("-oQ/var/spool/x -bp", {"mode": "list", "folder": "/var/spool/x"}),
     ("-O QueueDirectory=/x -bp", {"mode": "list", "folder": "/x"}),
     ("-O DeliveryMode=b -Ac -om -os -v -n -G -U -h 5 -L tag -p SMTP -X log a",
-     {"recipients": ["a"]}),
+     {"recipients": ["a"], "submission": True}),
+    ("-bp -qSa@example.com", {"mode": "list", "only": ("S", "a@example.com")}),
+    ("-bp -Ac", {"mode": "list", "submission": True}),
+    ("-qf", {"mode": "flush"}), ("-qGbig", {"mode": "flush"}),
+    ("-qp1h", {"mode": "nothing"}), ("-bp -q", {"mode": "list"}),
 )  # fmt: skip
-FAULTS = ("-f", "-Z", "-bX", "-b", "-N sometimes a", "-N success,never a", "-R half a")
+FAULTS = ("-f", "-Z", "-bX", "-b", "-N sometimes a", "-N success,never a", "-R half a",
+          "-q!Rexample.com", "-qx", "-qI")
 
 
 class OptionTests(SynchronousTestCase):
