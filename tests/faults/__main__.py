@@ -83,6 +83,7 @@ PROGRAMS = (
     _own("storm", "capacity"),
     _own("memory", "streams"),
     _own("poison", "moderation"),
+    _own("crash_loop", "notes"),
     _own("nameless", "patience"),
     _own("slow", "lanes"),
     _own("frozen", "deadlines"),

@@ -9,9 +9,11 @@ something around it breaks: each test has to notice.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.scripts.twistd import run
@@ -21,6 +23,7 @@ from mailhub.errors import LocalFault, StorageFull
 #: In the first octets of messages that some code cannot bear.
 POISON_FOR_CHECK = b"X-Poison: check"
 POISON_FOR_PARSER = b"X-Poison: parser"
+POISON_FOR_SENDER = b"X-Poison: sender"
 
 
 def without_threads() -> None:
@@ -83,6 +86,44 @@ def with_poison() -> None:
 
     HopLimit.message = message  # type: ignore[method-assign]
     summary.summarise = poisoned
+
+
+def with_crash() -> None:
+    """What sends mail cannot bear some of it: the process dies, some time after
+    whoever has brought it has been answered.  Everything is tried again soon.
+    """
+    from twisted.internet import reactor
+    from twisted.internet.task import deferLater
+
+    from mailhub.outbound.ways import WayOut
+    from mailhub.queue.scheduler import Scheduler
+
+    make = Scheduler.__init__
+
+    def hasten(
+        self: Any, queue: Any, way: Any, clock: Any, limits: Any, *more: Any,
+        **named: Any,
+    ) -> None:
+        hasty = replace(limits, first_retry=2.0)
+        make(self, queue, way, clock, hasty, *more, **named)
+
+    send = WayOut.send
+
+    async def crash(self: Any, lease: Any, content: Any) -> Any:
+        if POISON_FOR_SENDER in await content.read(0, 4096):
+            await deferLater(reactor, 0.1)
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return await send(self, lease, content)
+
+    WayOut.send = crash  # type: ignore[method-assign]
+    Scheduler.__init__ = hasten  # type: ignore[method-assign]
+
+
+def without_notes() -> None:
+    """Nobody finds out what a process did when it died."""
+    from mailhub.queue.keepers import Begun
+
+    Begun.add = lambda self, token: -1  # type: ignore[method-assign]
 
 
 def without_streams() -> None:
@@ -202,6 +243,7 @@ PRECAUTIONS: dict[str, Callable[[], None]] = {
     "patience": without_patience,
     "moderation": without_moderation,
     "new-descriptor": without_new_descriptor,
+    "notes": without_notes,
     "row": without_row,
     "steady-clock": without_steady_clock,
     "streams": without_streams,
@@ -211,7 +253,7 @@ PRECAUTIONS: dict[str, Callable[[], None]] = {
 
 
 #: What makes the server fail, or tells how it does, beside what it does without.
-POISONS = {"poison": with_poison, "probe": with_probe}
+POISONS = {"crash": with_crash, "poison": with_poison, "probe": with_probe}
 
 
 if __name__ == "__main__":

@@ -44,11 +44,13 @@ from .subject import HOST, PASSWORD, USERS
 from .verifying import verify
 
 #: Seconds of kills, and clients.
-SECONDS, SHORT, CLIENTS = 150.0, 2.0, 6
+SECONDS, SHORT, CLIENTS = 90.0, 2.0, 6
 #: One message in so many is refused.
 REFUSED_EVERY = 5
 #: Seconds from an answer of the other server until its outcome is durable, at most.
 COMMIT = 0.5
+#: What the log tells of a server that has started.
+READY = "mailhub is ready on"
 #: Seconds between the first attempts: the shortest that may be set.
 RETRY = 10
 _NUMBER = re.compile(re.escape(MARK) + rb"(\d+)")
@@ -87,6 +89,11 @@ class Other:
         """Messages, those that came again as often as they did."""
         found = list(self.sink.messages)
         return [each for each in found if not is_refused(_number_of(each))]
+
+
+def settings(sink: Sink, names: FaultyNames) -> str:
+    """What lets a server send to *sink* by way of *names*."""
+    return _SETTINGS.format(retry=RETRY, sink=sink.port, dns=names.port)
 
 
 def is_refused(number: int) -> bool:
@@ -142,8 +149,7 @@ def run(
     names, other, ledger = FaultyNames(), Other(), Ledger()
     names.mode = Mode.WELL
     server = Server(folder / "server", options.without, workers=options.workers)
-    settings = _SETTINGS.format(retry=RETRY, sink=other.sink.port, dns=names.port)
-    server.configure(settings)
+    server.configure(settings(other.sink, names))
     try:
         server.set_up()
         server.start()
@@ -161,9 +167,12 @@ def run(
 
 def _kill(server: Server, seconds: float) -> list[float]:
     """-> when the server was killed, by the steady clock"""
-    chance, kills = Random(1), list[float]()
+    chance, kills, before = Random(1), list[float](), 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        # A server whose workers die before all are ready does not start.
+        while READY not in server.log[before:]:
+            time.sleep(0.05)
         time.sleep(chance.uniform(EARLIEST, LATEST))
         workers = server.workers()
         victim = VICTIMS[len(kills) % len(VICTIMS)] if workers else "all"
@@ -174,21 +183,30 @@ def _kill(server: Server, seconds: float) -> list[float]:
         if victim == "master":
             server.kill_master()
         server.kill()
+        before = len(server.log)
         server.start()
     return kills
 
 
 def _wait(server: Server) -> float:
-    """Until the queue is empty, or only what is held is left.  -> how long that took"""
-    began = time.monotonic()
-    while time.monotonic() - began < 6 * RETRY:
-        if all(each["hold"] for each in _waiting(server)):
+    """Until only what is held is left, or nothing leaves.  -> how long that took"""
+    began = progress = time.monotonic()
+    least = sys.maxsize
+    while time.monotonic() - progress < 3 * RETRY:
+        left = sum(not each["hold"] for each in waiting(server))
+        if not left:
             break
+        if left < least:
+            least, progress = left, time.monotonic()
         time.sleep(0.2)
     return time.monotonic() - began
 
 
-def _waiting(server: Server) -> list[dict[str, Any]]:
+def waiting(server: Server) -> list[dict[str, Any]]:
+    """Recipients in the queue, as the command tells of them.
+
+    :raises KeyError: it tells nothing.
+    """
     listed = json.loads(server.command("queue", "list", "--json").stdout)
     return [each for message in listed["messages"] for each in message["recipients"]]
 
@@ -197,7 +215,7 @@ def _judge(
     server: Server, ledger: Ledger, other: Other, kills: list[float]
 ) -> Results:
     results = Results()
-    left = _waiting(server)
+    left = waiting(server)
     held = sum(bool(each["hold"]) for each in left)
     results.expect(f"held {held}, left over {len(left) - held}", not left)
     refused = {number for number in ledger.acknowledged if is_refused(number)}

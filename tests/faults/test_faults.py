@@ -105,6 +105,12 @@ class FaultTests(TestCase):
     async def test_a_queue_that_forgets_what_it_tries_is_found_out(self):
         await self.perform("kill: queue", control=True)
 
+    async def test_a_message_that_ends_the_process_is_found_and_held(self):
+        await self.perform("crash_loop")
+
+    async def test_a_process_that_leaves_no_notes_is_found_out(self):
+        await self.perform("crash_loop", control=True)
+
     async def test_nobody_waits_for_who_is_slow(self):
         await self.perform("slow")
 
