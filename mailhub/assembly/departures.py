@@ -18,6 +18,7 @@ from ..net.descriptors import Capacity
 from ..outbound.building import way_out
 from ..outbound.functions import ByFunction, Function
 from ..outbound.programs import ByProgram
+from ..outbound.sinks import Discarding, IntoMailbox
 from ..outbound.ways import WayOut
 from ..queue.keepers import Keepers
 from ..queue.scheduler import Scheduler
@@ -138,8 +139,11 @@ class Departures:
 
         name, router = server_name(config), self._router(config)
         dispatching = Dispatching(router, name, limits=config.queue)
+        local = LocalWay(self._store, router)
         others: dict[str, Any] = {
-            LOCAL_WAY.removesuffix(WAY_SEPARATOR): LocalWay(self._store, router),
+            LOCAL_WAY.removesuffix(WAY_SEPARATOR): local,
+            "mailbox": IntoMailbox(local),
+            "discard": Discarding(),
             "function": ByFunction(self.functions),
             "http": ByHTTP(self._reactor),
         }

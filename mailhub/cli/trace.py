@@ -85,13 +85,9 @@ def _trace_here(config: Config, address: str, sender: str) -> dict[str, Any]:
 
 
 def _way(config: Config, destination: str, sender: str) -> str:
-    from ..mail.routes import BY_MX
     from ..outbound.routes import routes_of
 
-    route = routes_of(config.outbound).find(destination, sender)
-    if route == BY_MX:
-        return "mx"
-    return route.name if route.host or route.path else f"{route.kind}:{route.name}"
+    return routes_of(config.outbound).find(destination, sender).text
 
 
 def _text(data: dict[str, Any]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..mail.routes import MalformedRoute, Route, is_way, parse_route
+from ..errors import MailError
+from ..mail.address import parse_mailbox
+from ..mail.routes import is_way, parse_route
 from .kinds import Choice, Count, Flag, ListOf, Place, Unfit, quoted, seconds
 from .setting import Setting
 
@@ -16,15 +18,28 @@ _RULE = re.compile(
 )
 _EXPECTED = (
     'expected a way out such as "smtp://user@host:587", "smtps://user@host",'
-    ' "lmtp:unix:/path", "lmtp:host:24", or "mx" for what DNS says'
+    ' "lmtp:unix:/path", "lmtp:host:24", "mx" for what DNS says, or for tests'
+    ' "mailbox:jo@example.org" or "discard:"'
 )
 
 
-def _route(text: str) -> Route:
+def _check(text: str) -> None:
     try:
-        return parse_route(text)
-    except MalformedRoute:
-        raise Unfit(_EXPECTED) from None
+        route = parse_route(text)
+        match route.kind:
+            case "mx" | "smtp" | "lmtp" | "http" | "function":
+                is_fit = True
+            case "mailbox":
+                is_fit = bool(parse_mailbox(route.name.encode(), smtputf8=True).domain)
+            case "discard":
+                is_fit = not route.name
+            case _:
+                # Neither programs, nor the queue's own words.
+                is_fit = False
+    except (MailError, UnicodeEncodeError):
+        is_fit = False
+    if not is_fit:
+        raise Unfit(_EXPECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,7 @@ class Way:
             return ""
         if not isinstance(value, str) or not (value == "mx" or is_way(value)):
             raise Unfit(_EXPECTED)
-        _route(value)
+        _check(value)
         return value
 
     def show(self, value: str) -> str:
@@ -75,7 +90,9 @@ OUTBOUND = {
         'Other ways for some: "example.com smtp://mx.internal:25", ".example.com'
         ' lmtp:unix:/run/lmtp" for the domains below it, "from:jo@example.org'
         ' smtps://jo@host" or "from:example.org ..." by the sender, "example.net mx"'
-        " for what DNS says in spite of a smarthost.  The closest rule counts.",
+        " for what DNS says in spite of a smarthost.  The closest rule counts.  For"
+        ' tests, "* mailbox:jo@example.org" lets Jo have it all, and "* discard:"'
+        " nobody.",
     ),
     "passwords": Setting(
         Place("file", may_be_empty=True),

@@ -1,7 +1,7 @@
 """Ways out that a configuration or a queue's row names, instead of a domain's MX.
 
 ``smtp://user@host:587``, ``smtps://user@host``, ``smtp:host:25``, ``lmtp:host:24``,
-``lmtp:unix:/path``, ``mx`` (what DNS says), or any ``kind:name``.
+``lmtp:unix:/path``, ``mx`` (what DNS says), ``discard:``, or any ``kind:name``.
 """
 
 from __future__ import annotations
@@ -66,6 +66,13 @@ class Route:
     implicit_tls: bool = False
     secrecy: Secrecy = Secrecy.MAY
 
+    @property
+    def text(self) -> str:
+        """What it was read from."""
+        if self.kind == "mx":
+            return "mx"
+        return self.name if self.host or self.path else f"{self.kind}:{self.name}"
+
 
 #: What DNS says.
 BY_MX = Route("mx")
@@ -81,6 +88,8 @@ def parse_route(text: str) -> Route:
     """
     if text == "mx":
         return BY_MX
+    if text == "discard:":
+        return Route("discard")
     if found := _SOCKET.fullmatch(text):
         return Route("lmtp", text, path=found[1])
     kind, _, _ = text.partition(WAY_SEPARATOR)

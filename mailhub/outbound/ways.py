@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from twisted.logger import Logger
@@ -58,7 +59,8 @@ class WayOut:
             return [result_of_error(error)] * len(lease.recipients)
         other = self._others.get(route.kind)
         if other is not None:
-            results: list[Result] = await other.send(lease, content)
+            named = replace(lease, destination=route.text)
+            results: list[Result] = await other.send(named, content)
             return results
         parcel = await Parcel.unpack(lease, content)
         parcel.set_aside_malformed()

@@ -12,7 +12,7 @@ from ..errors import MailError, UnknownRecipient
 from ..interfaces import IWayOut
 from ..mail.account import Delivery
 from ..mail.address import Address, parse_mailbox
-from ..mail.queued import Lease, Outcome, Result, Waiting
+from ..mail.queued import Lease, Outcome, Result
 from ..smtp.replies import reply_for
 from ..smtp.trace import return_path
 from .router import Router
@@ -42,11 +42,18 @@ class LocalWay:
         if lease.message.sender:
             sender = parse_mailbox(lease.message.sender.encode(), smtputf8=True)
         prefix = return_path(sender)
-        return [await self._send(each, content, prefix) for each in lease.recipients]
+        return [
+            await self.deliver(each.recipient, content, prefix)
+            for each in lease.recipients
+        ]
 
-    async def _send(self, waiting: Waiting, content: Any, prefix: bytes) -> Result:
+    async def deliver(self, recipient: str, content: Any, prefix: bytes) -> Result:
+        """A delivery for one, if that is an address here.
+
+        :param prefix: header fields before those of the message.
+        """
         try:
-            address = parse_mailbox(waiting.recipient.encode(), smtputf8=True)
+            address = parse_mailbox(recipient.encode(), smtputf8=True)
             await self._deliver(address, content, prefix)
         except MailError as error:
             digit = 5 if error.permanent else 4

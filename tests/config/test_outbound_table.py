@@ -7,17 +7,24 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhub.config.kinds import Unfit
 from mailhub.config.outbound_table import Rule, Way
 
+OTHERS = (
+    "discard:", "mailbox:jo@example.org", "function:tickets", "http:https://host/x"
+)  # fmt: skip
+
 
 class WayTests(SynchronousTestCase):
     """What may be written there."""
 
     def test_ways_are_kept_as_they_are_written(self) -> None:
-        for text in ("", "mx", "smtp://jo@host:587", "lmtp:unix:/run/x"):
+        for text in ("", "mx", "smtp://jo@host:587", "lmtp:unix:/run/x", *OTHERS):
             self.assertEqual(Way().read(text, "/"), text)
             self.assertEqual(Way().show(text), f'"{text}"')
 
     def test_what_is_no_way_is_refused(self) -> None:
-        for value in ("host", "smtp://", 25, None, ["mx"]):
+        for value in (
+            "host", "smtp://", 25, None, ["mx"], "carrier:pigeon", "mailbox:jo@",
+            "program:/bin/cat", "local:example.org", "discard:x",
+        ):  # fmt: skip
             self.assertRaises(Unfit, Way().read, value, "/")
 
     def test_rules_are_two_words(self) -> None:

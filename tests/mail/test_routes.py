@@ -43,6 +43,7 @@ GOOD = (
     ("http:https://host/x?y", Route("http", "https://host/x?y")),
     ("program:/bin/cat -n", Route("program", "/bin/cat -n")),
     ("local:example.org", Route("local", "example.org")),
+    ("discard:", Route("discard")),
 )
 BAD = (
     "", "relay.example", "smtp:", "smtp://", "smtp://a b", "smtp://host:0",
