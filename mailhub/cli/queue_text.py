@@ -62,20 +62,27 @@ def listing(messages: Iterable[Message]) -> Iterator[str]:
 def _lines(message: Message, narrow: bool) -> Iterator[str]:
     arrived = time.strftime("%a %b %e %H:%M:%S", time.localtime(message["arrived"]))
     name = message["id"] + _MARKS.get(state_of(message), "")
-    sender = message["sender"] or NULL_SENDER
+    sender = printable(message["sender"]) or NULL_SENDER
     yield _ROW[narrow] % (name, message["size"], arrived, sender)
     indent = _INDENT[narrow]
     for reason, recipients in groupby(message["recipients"], reason_of):
         if reason:
             yield f"{f'({reason})':>{_EDGE}}"
         for recipient in recipients:
-            yield f"{'':{indent}}{recipient['address']}"
+            yield f"{'':{indent}}{printable(recipient['address'])}"
 
 
 def reason_of(recipient: dict[str, Any]) -> str:
     """Why a recipient still waits; ``""`` before the first attempt."""
-    reason: str = recipient["hold"] or recipient["reply"]
-    return reason
+    return printable(recipient["hold"] or recipient["reply"])
+
+
+def printable(text: str) -> str:
+    """*text* as part of a line (attack: a server whose reply has lines of its own, or
+    commands for the terminal of who looks)."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def json_line(message: Message) -> str:
