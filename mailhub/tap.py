@@ -296,6 +296,7 @@ def makeService(options: Options) -> Process:
     os.umask(0o077)
     raise_limit()
     config, twistd = options.config, options.parent
+    _refuse_second(config)
     pidfile = twistd.get("pidfile") if twistd is not None else None
     try:
         inherited = take(config, os.environ)
@@ -317,6 +318,20 @@ def makeService(options: Options) -> Process:
     }  # fmt: skip
     master = Master(config, reactor, inherited, order)
     return Process(config, master, master, reactor, pidfile, twistd)
+
+
+def _refuse_second(config: Config) -> None:
+    """End at once where another server has the folder: before the log is opened, and
+    while whoever has started this one still hears of it.
+    """
+    folder = FolderLock(config.server.data)
+    try:
+        folder.take_if_there()
+    except FolderInUse as error:
+        sys.stderr.write(f"mailhub: {error}\n")
+        raise SystemExit(os.EX_TEMPFAIL) from None
+    finally:
+        folder.release()
 
 
 def _checkers(options: Options) -> list[Any]:

@@ -5,13 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.processes.folder_lock import FolderInUse, FolderLock
 
-from .fleet import LISTEN, PASSWORD, PATIENCE, USER, Client, Fleet, Fleets, until
+from .fleet import (
+    LISTEN,
+    PASSWORD,
+    PATIENCE,
+    ROOT,
+    TWISTD,
+    USER,
+    Client,
+    Fleet,
+    Fleets,
+    until,
+)
 
 NUMBERS = ("1", "2")
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n.\r\n"
@@ -89,7 +102,7 @@ class SecondStartTests(Fleets):
                     second = self.fleet("--workers", other)
                     self.assertEqual(second.ended(), os.EX_TEMPFAIL, second.said)
                     self.assertIn(
-                        f"cannot start: the data folder {self.folder}/mailhub-data"
+                        f"mailhub: the data folder {self.folder}/mailhub-data"
                         " belongs to another server that is running: process"
                         f" {first.process.pid}\n",
                         second.said,
@@ -100,6 +113,32 @@ class SecondStartTests(Fleets):
             self.assertEqual(first.workers(), workers)
             self.assertIn("pid", first.command("status", "--json"))
             self.assertEqual(first.stop(), 0)
+
+    def test_whoever_starts_a_daemon_is_told_and_its_log_is_left_alone(self) -> None:
+        first = self.fleet("--workers", "1").ready()
+        done = subprocess.run(
+            [
+                sys.executable, "-c", TWISTD, "--pidfile=other.pid", "--logfile=log",
+                "mailhub", "--workers", "1",
+            ],
+            cwd=self.folder, env={**os.environ, "PYTHONPATH": ROOT},
+            capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, os.EX_TEMPFAIL)
+        self.assertEqual(
+            done.stderr,
+            f"mailhub: the data folder {self.folder}/mailhub-data belongs to another"
+            f" server that is running: process {first.process.pid}\n",
+        )
+        left = set(os.listdir(self.folder)) & {"other.pid", "log"}
+        self.assertEqual(left, set())
+
+    def test_two_that_start_at_the_same_time_are_one(self) -> None:
+        both = [self.fleet("--workers", "1") for _ in range(2)]
+        until(lambda: any(each.process.poll() is not None for each in both))
+        both.sort(key=lambda each: each.process.poll() is None)
+        self.assertEqual(both[0].ended(), os.EX_TEMPFAIL, both[0].said)
+        both[1].ready()
 
     def test_a_port_is_not_taken_away_meanwhile(self) -> None:
         """The folder is asked for before ports are."""
