@@ -1,23 +1,24 @@
 """Passwords and tokens for logins elsewhere, from a file of the operator's.
 
-Lines of ``host user password`` or ``host user oauth2 token-URL client-id client-secret
-refresh-token``; ``#`` begins a comment.
+Access tokens are asked for when they are needed, and used until they end.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import stat
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
+
+from twisted.internet.defer import DeferredLock
+from twisted.logger import Logger
 
 from ..smtp.client_login import Login, LoginFault
 from .login import Secrets
+from .secrets_file import Client, read_secrets, replace_word
 
-_OAUTH2 = "oauth2"
+_WORD = re.compile(r"[!-~]+")
 #: Asks a URL with a form (``application/x-www-form-urlencoded``), gives what it says.
 Post = Callable[[str, bytes], Awaitable[bytes]]
 #: Seconds before its end in which a token is not used any more.
@@ -27,24 +28,18 @@ _USUAL_LIFE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """What gets access tokens (RFC 6749, section 6)."""
+class _Held:
+    """An access token.
 
-    url: str
-    name: str
-    secret: str
-    refresh_token: str
+    :ivar client: as the file has it.
+    :ivar refresh_token: what gets the next one; another than the file's, if that could
+        not be changed.
+    """
 
-    def form(self) -> bytes:
-        """The request for one."""
-        return urlencode(
-            {
-                "grant_type": "refresh_token",
-                "client_id": self.name,
-                "client_secret": self.secret,
-                "refresh_token": self.refresh_token,
-            }
-        ).encode("ascii")
+    client: Client
+    refresh_token: str = field(repr=False)
+    token: str = field(repr=False)
+    until: float
 
 
 class SecretsFile:
@@ -54,11 +49,14 @@ class SecretsFile:
     :param post: how access tokens are got.
     """
 
+    log = Logger()
+
     def __init__(self, path: str, now: Callable[[], float], post: Post) -> None:
         self._path = path
         self._now = now
         self._post = post
-        self._tokens: dict[Client, tuple[str, float]] = {}
+        self._held: dict[tuple[str, str], _Held] = {}
+        self._turns: dict[tuple[str, str], DeferredLock] = {}
 
     async def find(self, host: str, user: str, renew: bool) -> Login:
         """The secret of *user* at *host*.
@@ -66,62 +64,73 @@ class SecretsFile:
         :param renew: the last token was refused.
         :raises LoginFault: there is none.
         """
-        secret = read_secrets(self._path).get((host.lower(), user))
-        if secret is None:
-            raise LoginFault(f"no password for {user} at {host} in {self._path!r}")
+        key = host.lower(), user
+        secret = self._read(key)
         if isinstance(secret, str):
             return Login(user, secret)
-        token, until = self._tokens.get(secret, ("", 0.0))
-        if renew or self._now() >= until:
-            token, life = await self._refresh(secret)
-            self._tokens[secret] = token, self._now() + life - _MARGIN
-        return Login(user, token, is_token=True)
+        held = self._held.get(key)
+        is_good = held and held.client == secret and self._now() < held.until
+        if held is None or renew or not is_good:
+            held = await self._renewed(key, held)
+        return Login(user, held.token, is_token=True)
 
-    async def _refresh(self, client: Client) -> tuple[str, float]:
-        answer = await self._post(client.url, client.form())
+    def _read(self, key: tuple[str, str]) -> str | Client:
+        secret = read_secrets(self._path).get(key)
+        if secret is None:
+            host, user = key
+            raise LoginFault(f"no password for {user} at {host} in {self._path!r}")
+        return secret
+
+    async def _renewed(self, key: tuple[str, str], before: _Held | None) -> _Held:
+        """Another token than *before*, asked for once for all who want it: who uses a
+        refresh token twice may be taken for a thief (RFC 9700, section 4.14.2).
+        """
+        turn = self._turns.setdefault(key, DeferredLock())
+        await turn.acquire()
+        try:
+            held = self._held.get(key)
+            if held is None or held is before:
+                client = self._read(key)
+                if isinstance(client, str):
+                    raise LoginFault(f"{self._path!r} has been changed")
+                last = before.refresh_token if before else client.refresh_token
+                if before and before.client != client:
+                    last = client.refresh_token
+                held = self._held[key] = await self._refresh(client, last)
+            return held
+        finally:
+            turn.release()
+
+    async def _refresh(self, client: Client, refresh_token: str) -> _Held:
+        answer = await self._post(client.url, client.form(refresh_token))
         try:
             fields = json.loads(answer)
             token, life = fields["access_token"], fields.get("expires_in", _USUAL_LIFE)
+            following = fields.get("refresh_token", refresh_token)
         except (ValueError, LookupError, TypeError, AttributeError):
             raise LoginFault(f"{client.url} gives no token") from None
         if not isinstance(token, str) or not isinstance(life, int | float):
             raise LoginFault(f"{client.url} gives no token")
-        return token, float(life)
+        if isinstance(following, str) and _WORD.fullmatch(following):
+            refresh_token = following
+        until = self._now() + float(life) - _MARGIN
+        return _Held(self._kept(client, refresh_token), refresh_token, token, until)
 
-
-def read_secrets(path: str) -> dict[tuple[str, str], str | Client]:
-    """What a file says, by host and user.
-
-    :raises LoginFault: it cannot be used.
-    """
-    if not path:
-        raise LoginFault("the configuration names no file of passwords")
-    try:
-        with open(path, encoding="utf-8") as file:
-            if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise LoginFault(f"others than its owner may use {path!r}")
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LoginFault(f"{path!r} cannot be read: {error}") from None
-    found: dict[tuple[str, str], str | Client] = {}
-    for number, line in enumerate(lines, 1):
-        if line.strip() and not line.startswith("#"):
-            host, user, secret = _parse(line, f"{path!r}, line {number}")
-            found[host, user] = secret
-    return found
-
-
-def _parse(line: str, place: str) -> tuple[str, str, str | Client]:
-    words = line.split(None, 2)
-    if len(words) < 3:
-        raise LoginFault(f"{place}: expected a host, a user and a password")
-    host, user, rest = words
-    if rest.split(None, 1)[0] != _OAUTH2:
-        return host.lower(), user, rest.rstrip()
-    match rest.split()[1:]:
-        case [url, name, secret, refresh_token] if url.startswith("https://"):
-            return host.lower(), user, Client(url, name, secret, refresh_token)
-    raise LoginFault(f"{place}: expected oauth2, an https URL and three words")
+    def _kept(self, client: Client, refresh_token: str) -> Client:
+        """*client* in the file with another refresh token: RFC 6749, section 6, wants
+        the old one to be discarded.
+        """
+        if refresh_token == client.refresh_token:
+            return client
+        try:
+            replace_word(self._path, client.refresh_token, refresh_token)
+        except OSError as error:
+            self.log.warn(
+                "{url} has given another refresh token, which has no place in {path}:"
+                " {error}", url=client.url, path=self._path, error=error,
+            )  # fmt: skip
+            return client
+        return replace(client, refresh_token=refresh_token)
 
 
 def secrets_in(path: str, reactor: Any, post: Post | None = None) -> Secrets:

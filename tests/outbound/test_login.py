@@ -6,13 +6,15 @@ import os
 from base64 import b64encode
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mailhub.config.settings import TLS, Login, Outbound
 from mailhub.mail.dns import RecordType
 from mailhub.outbound.building import way_out
 from mailhub.outbound.certificates import PublicTrust
-from mailhub.outbound.secrets import Client, SecretsFile, read_secrets
+from mailhub.outbound.secrets import SecretsFile
+from mailhub.outbound.secrets_file import Client, read_secrets
 from mailhub.smtp.client_login import Login as Secret
 from mailhub.smtp.client_login import LoginFault
 from tests.servers import PASSWORD, USER, Servers, write
@@ -224,6 +226,12 @@ class OwnServerTests(Servers):
             self.assertEqual(told([result]), [("delayed", "4.7.5")])
 
 
+def read(path: str) -> str:
+    """What is in a file."""
+    with open(path) as file:
+        return file.read()
+
+
 class SecretsTests(TestCase):
     """The file of passwords, and tokens that end."""
 
@@ -281,6 +289,66 @@ class SecretsTests(TestCase):
             b"grant_type=refresh_token&client_id=id&client_secret=hush"
             b"&refresh_token=refresh",
         ))  # fmt: skip
+
+    async def test_those_who_want_a_token_at_the_same_time_get_the_same(self):
+        path = self.file("h u oauth2 https://t.example/ id hush refresh\n")
+        asked: list[Deferred[bytes]] = []
+
+        async def post(url, form):
+            asked.append(Deferred())
+            return await asked[-1]
+
+        secrets = SecretsFile(path, float, post)
+        for renew, token in ((False, "t1"), (True, "t2")):
+            found = [
+                Deferred.fromCoroutine(secrets.find("h", "u", renew)) for _ in range(3)
+            ]
+            asked[-1].callback(b'{"access_token": "%s"}' % token.encode())
+            for each in found:
+                self.assertEqual(await each, Secret("u", token, True))
+        self.assertEqual(len(asked), 2)
+
+    async def test_who_waits_for_one_that_fails_asks_himself(self):
+        path = self.file("h u oauth2 https://t.example/ id hush refresh\n")
+        answers = [b"", b'{"access_token": "t"}']
+
+        async def post(url, form):
+            return answers.pop(0)
+
+        secrets = SecretsFile(path, float, post)
+        with self.assertRaises(LoginFault):
+            await secrets.find("h", "u", False)
+        self.assertEqual(await secrets.find("h", "u", False), Secret("u", "t", True))
+
+    async def test_another_refresh_token_takes_the_place_of_the_last(self):
+        """RFC 6749, section 6."""
+        line = "h u oauth2 https://t.example/ id hush {}\n"
+        path = self.file("# ours\nr2 r2 r1 x\n" + line.format("r1"))
+        answers = [
+            b'{"access_token": "t1", "expires_in": 0, "refresh_token": "r2"}',
+            b'{"access_token": "t2", "expires_in": 0, "refresh_token": "r 3"}',
+            b'{"access_token": "t3", "expires_in": 0, "refresh_token": "r4"}',
+            b'{"access_token": "t4", "expires_in": 999}',
+        ]
+        sent = []
+
+        async def post(url, form):
+            sent.append(form.rpartition(b"=")[2])
+            return answers.pop(0)
+
+        secrets = SecretsFile(path, float, post)
+        for token, kept in (("t1", "r2"), ("t2", "r2")):
+            found = await secrets.find("h", "u", False)
+            self.assertEqual(found.secret, token)
+            self.assertEqual(read(path), "# ours\nr2 r2 r1 x\n" + line.format(kept))
+        self.patch(os, "replace", self.fail_to)
+        for token in ("t3", "t4", "t4"):
+            self.assertEqual((await secrets.find("h", "u", False)).secret, token)
+        self.assertEqual(sent, [b"r1", b"r2", b"r2", b"r4"])
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+
+    def fail_to(self, old, new):
+        raise PermissionError(new)
 
     async def test_answers_without_a_token(self):
         path = self.file("h u oauth2 https://t.example/ id hush refresh\n")
