@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import imaplib
 import poplib
+import smtplib
 import subprocess
 from dataclasses import replace
 
@@ -98,6 +99,27 @@ class TwoServersTests(Servers):
         await self.send("al@nowhere.example")
         text = await self.read_by_imap(self.near, USER)
         self.assertIn(b"Status: 5.1.2", text)
+
+    async def test_addresses_and_headers_in_utf_8_go_all_the_way(self):
+        """RFC 6531."""
+        await self.set_up()
+        user = f"jö@{FAR}"
+        await self.far.store.directory.add_account(user, hash_password(PASSWORD))
+        message = "Subject: grüße\r\n\r\nschön\r\n".encode()
+
+        def talk():
+            with smtplib.SMTP(*self.near.addresses()["submission"]) as client:
+                client.starttls(context=trusting())
+                client.login(USER, PASSWORD)
+                options = ["SMTPUTF8", "BODY=8BITMIME"]
+                client.sendmail(USER, [user, f"ü@{FAR}"], message, options)
+
+        await deferToThread(talk)
+        text = await self.read_by_imap(self.near, USER)
+        self.assertIn(f"Final-Recipient: utf-8; ü@{FAR}".encode(), text)
+        self.assertIn(b"Status: 5.1.1", text)
+        account = await self.far.store.open_account(user)
+        self.assertEqual((await account.status("INBOX")).messages, 1)
 
     async def test_mail_waits_for_the_server_that_dns_has_proved(self):
         await self.set_up(published=issue(f"mx.{FAR}"))
