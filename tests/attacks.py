@@ -39,7 +39,7 @@ def read(text: str) -> dict[str, dict[int, Attack]]:
         for number, title, lines in _ROW.findall(rows):
             if int(number) in table:
                 raise ValueError(f"row {number} twice")
-            tests = _tests(lines, tables["attacks"])
+            tests = _tests(lines, tables.get("attacks", {}))
             table[int(number)] = Attack(title, tuple(tests))
     return tables
 
