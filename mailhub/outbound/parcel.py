@@ -130,9 +130,18 @@ class Parcel:
         self.settle(self.pending, result)
 
     def next_group(self, able: Capabilities) -> list[int]:
-        """Whom the next transaction is for."""
+        """Whom the next transaction is for: at first those who need no SMTPUTF8 where
+        the server has none.
+        """
         most = able.most_recipients or MOST_RECIPIENTS
-        return self.pending[: min(most, MOST_RECIPIENTS)]
+        pending = self.pending
+        if not able.smtputf8:
+            pending = list(filter(self._is_plain, pending)) or pending
+        return pending[: min(most, MOST_RECIPIENTS)]
+
+    def _is_plain(self, index: int) -> bool:
+        recipient = self.lease.recipients[index].recipient
+        return recipient.isascii() or path_of(recipient).isascii()
 
     async def form_for(self, able: Capabilities, reactor: Any) -> Form:
         """The message as a server can read it.

@@ -467,6 +467,14 @@ class ConversionTests(WayCase):
         results = await self.send(f"jö@{DOMAIN}")
         self.assertEqual(told(results), [("failed", "5.6.7")])
 
+    async def test_the_others_get_it(self):
+        far = self.far()
+        self.exchange((10, "mx.far.example", "127.0.0.1"))
+        self.make(far.port)
+        results = await self.send(f"jö@{DOMAIN}", f"jo@{DOMAIN}", f"al@{DOMAIN}")
+        self.assertEqual(told(results), [("failed", "5.6.7"), *TAKEN * 2])
+        self.assertEqual((len(far.messages), far.connections), (1, 1))
+
     async def test_what_is_too_large_comes_back_untried(self):
         far = self.far(offers=(b"SIZE 10",))
         self.exchange((10, "mx.far.example", "127.0.0.1"))
