@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from zope.interface import implementer
@@ -156,8 +156,9 @@ async def nearest_office(config: Config, reactor: Any) -> AsyncIterator[Any]:
             raise LocalFault(text) from PermissionError()
         yield DropBox(config)
         return
-    async with post_office(config, reactor) as office:
-        yield office
+    with _as_owner_of(data):
+        async with post_office(config, reactor) as office:
+            yield office
 
 
 def _is_somebody_else_s(data: str) -> bool:
@@ -172,6 +173,28 @@ def _is_somebody_else_s(data: str) -> bool:
     except OSError:
         # Below a folder that is somebody else's.
         return True
+
+
+@contextmanager
+def _as_owner_of(data: str) -> Iterator[None]:
+    """Root writes in a server's store as the server's user: what it made under its own
+    name the server could not read.
+    """
+    user, group = os.geteuid(), os.getegid()
+    try:
+        owner = os.stat(data)
+    except OSError:
+        owner = None
+    if user != 0 or owner is None or owner.st_uid == 0:
+        yield
+        return
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        os.setegid(group)
 
 
 def _fault(folder: str, error: OSError) -> LocalFault:

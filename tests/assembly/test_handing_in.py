@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from unittest import SkipTest
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailhub.assembly import handing_in
-from mailhub.assembly.handing_in import MAX_RECIPIENTS, DropBox
+from mailhub.assembly.handing_in import MAX_RECIPIENTS, DropBox, nearest_office
+from mailhub.assembly.programs import Post
+from mailhub.config.settings import Config, Local
 from mailhub.errors import LimitReached, LocalFault, MessageTooLarge, StorageFull
 from mailhub.mail.address import Address
 from mailhub.mail.envelope import MailParameters
 from mailhub.net.limits import Limits
 from mailhub.smtp.batch import Batch
 
-from .drops import Drops, mode_of
+from .drops import STRANGER, Drops, mode_of
 
 JO = Address("jo", "example.org")
 
@@ -94,3 +98,43 @@ class HandingInTests(Drops, SynchronousTestCase):
         limits = Limits(free_space=1 << 62)
         config = replace(self.prepared(), limits=limits)
         self.assertRaises(StorageFull, DropBox, config)
+
+
+def owners_below(folder: str) -> set[int]:
+    """Whose files there are."""
+    return {path.stat().st_uid for path in Path(folder).rglob("*")}
+
+
+class OwnerTests(Drops, TestCase):
+    """Who writes in the store, and as whom."""
+
+    async def send(self, config: Config) -> None:
+        """A message that is too large for the database."""
+        to = Address("x", "far.example")
+        async with nearest_office(config, reactor) as office:
+            pieces = [b"Subject: x\r\n\r\n", b"y" * 78 * 5_000 + b"\r\n"]
+            await office.send(Post("root", None, (to,)), pieces)
+
+    async def test_what_root_brings_is_the_server_s(self):
+        if os.geteuid() != 0:
+            raise SkipTest("needs root")
+        config = self.prepared()
+        os.mkdir(config.server.data, 0o700)
+        os.chown(config.server.data, STRANGER, STRANGER)
+        await self.send(config)
+        self.assertEqual(os.geteuid(), 0)
+        self.assertEqual(owners_below(config.server.data), {STRANGER})
+        self.assertEqual(self.names(), [])
+
+    async def test_who_owns_the_folder_writes_in_it(self):
+        config = self.prepared()
+        await self.send(config)
+        self.assertEqual(self.names(), [])
+
+    async def test_others_use_the_folder_for_users_or_are_refused(self):
+        config = self.prepared()
+        self.patch(handing_in, "_is_somebody_else_s", lambda data: True)
+        await self.send(config)
+        self.assertEqual(len(self.names()), 1)
+        with self.assertRaisesRegex(LocalFault, "no .local. drop"):
+            await self.send(replace(config, local=Local()))
