@@ -22,6 +22,7 @@ from ..outbound.sinks import Discarding, IntoMailbox
 from ..outbound.ways import WayOut
 from ..queue.keepers import Keepers
 from ..queue.scheduler import Scheduler
+from ..queue.steady import Memory
 from ..routing.dispatching import Dispatching
 from ..routing.local_way import LocalWay
 from ..routing.planning import LOCAL_WAY
@@ -31,7 +32,7 @@ from .names import tls_policies_of
 from .taking_in import TakingIn
 
 #: Which schedulers of the data folder are alive.
-KEEPERS_FOLDER = "run/keepers"
+KEEPERS_FOLDER, MEMORY = "run/keepers", "run/queue.time"
 #: Seconds for attempts to end before the server does.
 GRACE = 10.0
 
@@ -62,9 +63,10 @@ class Departures:
         self.resolver = make_resolver(config.dns, reactor)
         self.functions: dict[str, Function] = {}
         self._dispatching, self.way = self._made(config)
-        keepers = None
+        keepers = memory = None
         if config.store.kind != "memory":
             keepers = Keepers(os.path.join(config.server.data, KEEPERS_FOLDER))
+            memory = Memory(os.path.join(config.server.data, MEMORY))
         self.scheduler = Scheduler(
             store.queue,
             _Latest(self),
@@ -73,6 +75,7 @@ class Departures:
             self._dispatch,
             host_name=server_name(config),
             keepers=keepers,
+            memory=memory,
         )
         self._taking_in = None
         if config.local.drop:

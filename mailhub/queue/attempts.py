@@ -110,7 +110,7 @@ class Attempts:
         lease = errand.lease
         message = lease.message
         cut = cut_off(message)
-        if cut is not None and self._time.is_over(cut, message.arrived):
+        if cut is not None and self._time.is_over(cut, message.arrived, breaks=True):
             text = "the time that its sender has given it is over"
             result = Result(Outcome.FAILED, TOO_LATE, text)
             return Try([result] * len(lease.recipients))

@@ -24,7 +24,7 @@ from .keepers import Begun, Keepers
 from .lanes import Errand, Lane, Lanes
 from .notices import Notices
 from .probation import ALONE, MAX_FAULTS, Probation
-from .steady import QueueTime
+from .steady import Memory, QueueTime
 from .supply import Supply
 
 #: Seconds at most between two looks at the queue, whoever has said nothing.
@@ -56,6 +56,7 @@ class Scheduler:
     :param keeper: its name in leases, which no other has.
     :param keepers: tells who has died, so that what they had is tried again at once;
         without it their leases have to end first.
+    :param memory: tells what the last process has known of time.
     :param now: seconds since the epoch; *steady* only goes forward.
     :param random: gives numbers from 0 up to 1.
     """
@@ -73,6 +74,7 @@ class Scheduler:
         host_name: str = "localhost",
         keeper: str = "",
         keepers: Keepers | None = None,
+        memory: Memory | None = None,
         now: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = chance.random,
@@ -81,6 +83,7 @@ class Scheduler:
         self._clock = clock
         self.keeper = keeper or f"{host_name}-{secrets.token_hex(8)}"
         self.keepers = keepers
+        self._memory = memory
         self.time = QueueTime(now, steady)
         self.lanes = Lanes(limits)
         self.notices = Notices(host_name, limits, dispatch, now)
@@ -140,6 +143,9 @@ class Scheduler:
     def start(self) -> None:
         """Begin."""
         self._is_running = True
+        known = None if self._memory is None else self._memory.read()
+        if known is not None:
+            self.time.resume(known)
         self._started = self.time.now()
         self.endings.is_stopping = False
         self._unwatch = self._queue.watch(self._something_is_due)
@@ -172,6 +178,7 @@ class Scheduler:
                 if errand.running is not None and not errand.is_over:
                     errand.running.cancel()
             await self._ended_within(CUT_OFF)
+        self._remember()
         if self.keepers is not None:
             self.keepers.leave(is_clean=not self.endings.errands)
 
@@ -338,6 +345,11 @@ class Scheduler:
         if self._jumps != self.time.jumps:
             await self._renew()
             self._jumps = self.time.jumps
+            self._remember()
+
+    def _remember(self) -> None:
+        if self._memory is not None:
+            self._memory.write(self.time.known())
 
     def _make_room(self) -> None:
         """Where there is none, put back what cannot begin soon."""
@@ -363,6 +375,7 @@ class Scheduler:
         """Once a minute: whatever nobody else would notice."""
         self._tick = self._clock.callLater(POLL, self._look_around)
         self.lanes.prune(self.time.now())
+        self._remember()
         if self.keepers is not None:
             self._in_background(self._inherit(self.keepers))
         self._in_background(self._renew())

@@ -17,6 +17,7 @@ from mailhub.mail.queue_list import ALL
 from mailhub.mail.queued import Lease, Letter, Outcome, Outgoing, Result, Sending
 from mailhub.queue.keepers import Keepers
 from mailhub.queue.scheduler import Scheduler
+from mailhub.queue.steady import Memory
 from mailhub.store.content import BytesContent, octets_of
 from mailhub.store.memory import MemoryStore
 
@@ -105,6 +106,7 @@ class Rig:
         keeper: str = "me",
         queue: object = None,
         keepers: Keepers | None = None,
+        memory: Memory | None = None,
     ) -> Scheduler:
         """Another scheduler of the same queue."""
         return Scheduler(
@@ -116,6 +118,7 @@ class Rig:
             host_name="mail.example.org",
             keeper=keeper,
             keepers=keepers,
+            memory=memory,
             now=self.wall,
             steady=self.clock.seconds,
             random=lambda: 0.0,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhub.mail.envelope import DeliverBy
 from mailhub.mail.queue_limits import QueueLimits
-from mailhub.queue.steady import STEP, QueueTime
+from mailhub.queue.steady import LONGEST_BREAK, MAX_SLIPS, STEP, Memory, QueueTime
 
 from .rig import DAY, DEFERRED, DELIVERED, HOUR, MINUTE, START, Rig, after
 
@@ -81,6 +82,90 @@ class QueueTimeTests(SynchronousTestCase):
         moments.append(self.time.now())
         self.assertTrue(all(a <= b for a, b in pairwise(moments)))
 
+    @given(
+        st.lists(
+            st.tuples(
+                st.floats(-2 * YEAR, 2 * YEAR)
+                | st.sampled_from([HOUR, -HOUR, DAY, -DAY, YEAR, -YEAR]),
+                st.floats(0.0, 10.0), st.booleans(),
+            ),
+            max_size=12,
+        )
+    )
+    @settings(max_examples=100, deadline=None)
+    def test_nothing_that_comes_between_jumps_ends_early(self, story):
+        self.setUp()
+        born = []
+        for jump, seconds, is_new_process in story:
+            born.append((self.elapsed, self.elapsed + self.offset))
+            self.elapsed += seconds
+            self.jump(jump if abs(jump) > STEP else 0.0)
+            if is_new_process:
+                self.restart()
+            for since, arrived in born:
+                # No more than so much has really passed.
+                age = self.elapsed - since + STEP
+                self.assertFalse(self.time.is_over(arrived + age, arrived))
+
+    def restart(self, seconds=0.0, jump=0.0):
+        """Another process goes on with what this one has known."""
+        memory = Memory(self.mktemp())
+        memory.write(self.time.known())
+        self.elapsed += seconds
+        self.offset += jump
+        self.time = QueueTime(lambda: self.elapsed + self.offset, lambda: self.elapsed)
+        self.time.resume(memory.read())
+
+    def test_a_process_that_was_away_for_a_while_takes_it_for_time(self):
+        self.restart(LONGEST_BREAK)
+        self.assertEqual(self.time.now(), START + LONGEST_BREAK)
+        self.assertTrue(self.is_over(LONGEST_BREAK))
+        self.assertFalse(self.is_over(LONGEST_BREAK + 1))
+
+    def test_what_is_longer_than_that_may_be_a_jump(self):
+        self.restart(LONGEST_BREAK + 1)
+        self.assertFalse(self.is_over(1.0))
+        self.assertTrue(self.time.is_over(START + 1.0, START, breaks=True))
+        self.elapsed += 1.0
+        self.assertTrue(self.is_over(1.0))
+
+    def test_time_goes_on_from_where_another_process_was(self):
+        self.jump(YEAR)
+        self.jump(-YEAR)
+        self.restart(10.0)
+        self.assertEqual(self.time.now(), START + YEAR + 10.0)
+        self.restart(10.0, jump=-HOUR)
+        self.assertEqual(self.time.now(), START + YEAR + 10.0)
+        self.assertFalse(self.is_over(20.0))
+        # What has passed while nobody was there is lost in the jump.
+        self.jump(HOUR)
+        self.assertTrue(self.is_over(10.0))
+
+    def test_a_jump_is_taken_back_in_another_process(self):
+        self.jump(YEAR)
+        self.restart()
+        self.assertFalse(self.is_over(DAY))
+        self.restart(jump=-YEAR)
+        self.elapsed = DAY
+        self.assertTrue(self.is_over(DAY))
+
+    def test_no_more_jumps_than_enough_are_remembered(self):
+        for _ in range(MAX_SLIPS + 1):
+            self.jump(-HOUR)
+            self.jump(HOUR)
+            self.elapsed += MINUTE
+        self.assertEqual(len(self.time.known().between), MAX_SLIPS)
+
+    def test_a_damaged_memory_is_none(self):
+        path = self.mktemp()
+        memory = Memory(path)
+        self.assertIs(memory.read(), None)
+        for text in ("", "[]", "7", "{}", '{"ahead": [7], "between": []}'):
+            with open(path, "w") as file:
+                file.write(text)
+            self.assertIs(memory.read(), None)
+        Memory(f"{path}/nowhere").write(self.time.known())
+
 
 class JumpTests(SynchronousTestCase):
     """A thousand messages wait while somebody plays with the clock."""
@@ -127,6 +212,71 @@ class JumpTests(SynchronousTestCase):
             self.assertEqual(len(rig.way.sent), 1000 + number + 1)
             self.assertEqual(rig.waiting(), [])
             self.assertEqual(rig.letters, [])
+
+    def test_what_comes_between_two_jumps_does_not_go_back_early(self):
+        for jump in (HOUR, -HOUR, YEAR, -YEAR):
+            rig = Rig()
+            rig.start()
+            rig.way.default = DEFERRED
+            rig.wall_offset += jump
+            rig.put("a@example.net")
+            rig.run(MINUTE)
+            rig.wall_offset -= jump
+            rig.run(HOUR)
+            self.assertEqual(rig.letters, [], jump)
+            rig.way.default = DELIVERED
+            rig.run(HOUR)
+            self.assertEqual(rig.waiting(), [], jump)
+
+    def again(self, rig, memory, seconds=MINUTE):
+        """Another scheduler after so many seconds."""
+        rig.stop()
+        rig.clock.advance(seconds)
+        rig.scheduler = rig.make("another", memory=memory)
+        rig.start()
+
+    def test_nothing_goes_back_early_after_a_start_with_a_wrong_clock(self):
+        for jump in (HOUR, -HOUR, YEAR, -YEAR):
+            for is_before, is_back in product((False, True), repeat=2):
+                rig, memory = Rig(), Memory(self.mktemp())
+                rig.scheduler = rig.make(memory=memory)
+                rig.start()
+                rig.way.default = DEFERRED
+                rig.put("a@example.net")
+                rig.run(2 * MINUTE)
+                if is_before:
+                    rig.wall_offset += jump
+                    rig.run(2 * MINUTE)
+                else:
+                    rig.wall_offset += jump
+                self.again(rig, memory)
+                rig.put("b@example.net")
+                rig.run(HOUR)
+                rig.wall_offset -= jump
+                if is_back:
+                    rig.run(2 * MINUTE)
+                self.again(rig, memory)
+                rig.run(HOUR)
+                about = jump, is_before, is_back
+                failed = [one for one in rig.letters if b"failed" in one.octets]
+                self.assertEqual(failed, [], about)
+                rig.way.default = DELIVERED
+                rig.run(5 * HOUR)
+                self.assertEqual(rig.waiting(), [], about)
+
+    def test_what_had_to_be_there_by_a_time_comes_back_after_a_long_break(self):
+        rig, memory = Rig(), Memory(self.mktemp())
+        rig.scheduler = rig.make(memory=memory)
+        rig.start()
+        rig.way.default = DEFERRED
+        by = DeliverBy(rig.wall() + HOUR, returns=True, trace=False)
+        rig.put("a@example.net", deliver_by=by)
+        rig.run(1)
+        rig.way.default = DELIVERED
+        self.again(rig, memory, 3 * DAY)
+        rig.run(1)
+        self.assertEqual(len(rig.way.sent), 1)
+        self.assertEqual(len(rig.letters), 1)
 
     def test_new_mail_is_sent_after_a_jump(self):
         for jump in (HOUR, -HOUR, YEAR, -YEAR):
