@@ -13,6 +13,7 @@ from .outcome import Exit, Failure, Result
 from .queue_access import messages, octets, perform
 from .queue_text import listing, reason_of
 from .running import columns, lasted
+from .trace import decided, written_address
 
 _DAY = 86_400.0
 #: Ages in ``stats``, in seconds.
@@ -129,7 +130,8 @@ def _described(message: dict[str, Any]) -> list[str]:
 def flush(invocation: Invocation) -> Result:
     """JSON: ``{"changed": RECIPIENTS, "messages": []}``."""
     data = _change(invocation, {"held": False}, retry=True)
-    return Result(data, f"{data['changed']} recipients are tried now")
+    is_or_are = "is" if data["changed"] == 1 else "are"
+    return Result(data, f"{_counted(data)} {is_or_are} tried now")
 
 
 def retry(invocation: Invocation) -> Result:
@@ -156,17 +158,53 @@ def edit(invocation: Invocation) -> Result:
     """Sender, recipient, destination, priority, or how long they may wait."""
     options = invocation.options
     expires = None if options.days is None else time.time() + options.days * _DAY
-    given = {
-        "sender": options.new_sender,
-        "recipient": options.new_recipient,
-        "destination": options.new_destination,
-        "priority": options.priority,
-        "expires": expires,
-    }
+    given = {"sender": options.new_sender, "recipient": None, "destination": None}
+    if options.new_sender:
+        given["sender"] = written_address(options.new_sender)
+    if options.new_recipient is not None:
+        given["recipient"] = written_address(options.new_recipient)
+    if options.new_destination is not None:
+        given["destination"] = _destination(options.new_destination)
+    elif given["recipient"] is not None:
+        given |= _place_of(invocation, given["recipient"])
+    given |= {"priority": options.priority, "expires": expires}
     changes = {name: value for name, value in given.items() if value is not None}
     if not changes:
         raise Failure(Exit.USAGE, "nothing is to be changed")
     return _changed(invocation, "changed", **changes)
+
+
+def _destination(text: str) -> str:
+    """A domain, an address literal, or a way out.
+
+    :raises Failure: it is none of them.
+    """
+    from ..errors import MailError
+    from ..mail.address import ascii_domain, parse_domain
+    from ..mail.routes import is_way, parse_route
+
+    try:
+        if is_way(text):
+            parse_route(text)
+            return text
+        return ascii_domain(parse_domain(text.encode(), smtputf8=True)).lower()
+    except (MailError, UnicodeEncodeError) as error:
+        raise Failure(Exit.DATA_WRONG, f"{text!r} is no destination: {error}") from None
+
+
+def _place_of(invocation: Invocation, address: str) -> dict[str, Any]:
+    """Where a recipient's mail goes who was not thought of before.
+
+    :raises Failure: to no place, or to several.
+    """
+    decision = decided(invocation.config(), address)
+    match decision["leaves"], decision["mailboxes"]:
+        case [one], []:
+            return {"recipient": one["recipient"], "destination": one["destination"]}
+        case [], [_, *_]:
+            return {"destination": f"local:{_destination(address.rpartition('@')[2])}"}
+    text = f"{address} does not lead to one place: {decision['meaning']}"
+    raise Failure(Exit.DATA_WRONG, text)
 
 
 def _changed(invocation: Invocation, participle: str, **alteration: Any) -> Result:
@@ -178,7 +216,11 @@ def _changed(invocation: Invocation, participle: str, **alteration: Any) -> Resu
     if options.ids and not data["changed"]:
         text = f"no such message in the queue: {', '.join(options.ids)}"
         raise Failure(Exit.UNAVAILABLE, text)
-    return Result(data, f"{data['changed']} recipients {participle}")
+    return Result(data, f"{_counted(data)} {participle}")
+
+
+def _counted(data: dict[str, Any]) -> str:
+    return f"{data['changed']} recipient{'' if data['changed'] == 1 else 's'}"
 
 
 def _change(

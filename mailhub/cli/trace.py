@@ -35,21 +35,28 @@ def trace(invocation: Invocation) -> Result:
     ``way``: ``mx`` for what DNS says, or one that the configuration names.
     """
     options = invocation.options
-    address = _checked(options.address)
-    sender = "" if options.sender in _NULL else _checked(options.sender)
+    address = written_address(options.address)
+    sender = "" if options.sender in _NULL else written_address(options.sender)
     config = invocation.config()
-    server = find(config.server.data)
-    if server is None:
-        data = _trace_here(config, address, sender)
-    else:
-        with server:
-            data = answered(server.ask("trace", address=address, sender=sender))
+    data = decided(config, address, sender)
     for each in data["leaves"]:
         each["way"] = _way(config, each["destination"], each["sender"] or sender)
     return Result(data, _text(data))
 
 
-def _checked(text: str) -> str:
+def decided(config: Config, address: str, sender: str = "") -> dict[str, Any]:
+    """What :func:`mailhub.routing.tracing.trace` says, in the server or without one.
+
+    :raises Failure: nobody can say.
+    """
+    server = find(config.server.data)
+    if server is None:
+        return _trace_here(config, address, sender)
+    with server:
+        return answered(server.ask("trace", address=address, sender=sender))
+
+
+def written_address(text: str) -> str:
     """*text*, which is an address; its spelling stays.
 
     :raises Failure: it is none.

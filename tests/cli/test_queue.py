@@ -101,6 +101,47 @@ class ChangeTests(QueueTests):
             [("z@example.net", "other.example"), ("b@example.com", "example.com")],
         )
 
+    def place(self, queue_id):
+        [recipient] = self.json("queue", "show", queue_id)["recipients"]
+        return recipient["address"], recipient["destination"]
+
+    def test_another_recipient_goes_where_mail_for_it_goes(self):
+        self.add_user("jo@example.org")
+        self.works("alias", "add", "away@example.org", "x@far.example")
+        self.works("alias", "add", "all@example.org", "x@far.example", "jo@example.org")
+        for address, place in (
+            ("Z@Other.example", ("Z@other.example", "other.example")),
+            ("jo@example.org", ("jo@example.org", "local:example.org")),
+            ("away@example.org", ("x@far.example", "far.example")),
+        ):
+            self.works("queue", "edit", "OLD1", "--new-recipient", address)
+            self.assertEqual(self.place("OLD1"), place)
+        for address in ("all@example.org", "nobody@example.org"):
+            told = self.fails(
+                Exit.DATA_WRONG, "queue", "edit", "OLD1", "--new-recipient", address
+            )
+            self.assertIn("does not lead to one place", told)
+        self.assertEqual(self.place("OLD1"), place)
+
+    def test_a_place_may_be_a_domain_a_literal_or_a_way(self):
+        for given, kept in (
+            ("Far.example", "far.example"), ("[192.0.2.1]", "[192.0.2.1]"),
+            ("b\u00fccher.example", "xn--bcher-kva.example"),
+            ("smtp:mx.far.example:2525", "smtp:mx.far.example:2525"),
+        ):
+            self.works("queue", "edit", "OLD1", "--new-destination", given)
+            self.assertEqual(self.place("OLD1")[1], kept)
+
+    def test_what_no_message_can_have_is_refused(self):
+        for option, text in (
+            ("--new-recipient", "a b@x.example"), ("--new-recipient", ""),
+            ("--new-recipient", "z@x.example\nX: y"), ("--new-sender", "a b"),
+            ("--new-sender", "z@x.example\r\n"), ("--new-destination", "bad dest"),
+            ("--new-destination", ""), ("--new-destination", "smtp:"),
+        ):
+            self.fails(Exit.DATA_WRONG, "queue", "edit", "OLD1", f"{option}={text}")
+        self.assertEqual(self.place("OLD1"), ("c@example.net", "example.net"))
+
     def test_nothing_happens_to_all_unless_that_is_said(self):
         for action in ("retry", "hold", "release", "delete", "edit"):
             more = ["--priority", "1"] if action == "edit" else []
