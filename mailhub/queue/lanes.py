@@ -15,13 +15,22 @@ LONGEST_SILENCE = 1800.0
 #: a million domains).
 MAX_KNOWN = 10_000
 #: Of all attempts at a time, the parts up to which there may be attempts at
-#: destinations that have not answered so far: for one that was never tried, for
-#: another attempt at the same, and for one that could not be reached when it was tried.
-#: The dead must not take the place of the living.
-FIRST_PART, MORE_PART, PROBE_PART = 0.75, 0.25, 0.25
+#: destinations that have not answered lately: for one that was never tried, for one
+#: that did answer once, for another attempt at the same, and for one that could not be
+#: reached when it was tried.  The dead must not take the place of the living.
+FIRST_PART, KNOWN_PART, MORE_PART, PROBE_PART = 0.75, 0.9, 0.25, 0.25
+#: Seconds for which an answer proves that there will be more: while nothing is under
+#: way, and while something is.
+PROOF, DOUBT = 20.0, 5.0
 #: Seconds for a destination to answer for the first time, before it is left at the
 #: attempts that are under way.
 HESITATION = 0.5
+#: What is wanted beyond what can begin at once, so that nobody waits for a commit.
+AHEAD = 2
+#: Seconds without an answer after which one who is proven has places like the others.
+CONCERN = 1.0
+#: Seconds between two counts of these places.
+COUNT_EVERY = 0.25
 #: The part that is left free for mail that is more urgent than usual (RFC 6710).
 URGENT_PART = 0.05
 
@@ -66,6 +75,7 @@ class Lane:
 
     :ivar width: attempts at the same time.
     :ivar answered: when it was reached for the last time.
+    :ivar is_proven: whether that was not long ago when this round of attempts began.
     :ivar tried: when attempts began after there were none.
     :ivar failures: how often in a row it was not reached.
     :ivar silent_until: nobody tries it before.
@@ -80,6 +90,7 @@ class Lane:
     urgent: deque[Errand] = field(default_factory=deque)
     usual: deque[Errand] = field(default_factory=deque)
     answered: float = float("-inf")
+    is_proven: bool = False
     tried: float = 0.0
     failures: int = 0
     silent_until: float = 0.0
@@ -99,17 +110,33 @@ class Lane:
 
     @property
     def is_unproven(self) -> bool:
-        return self.answered == float("-inf") or self.failures > 0
+        """Whether it may well be dead."""
+        return not self.is_proven or self.failures > 0
+
+    def look(self, now: float) -> None:
+        """Believe no longer in an answer of long ago."""
+        if not self.active and self.answered < now - PROOF:
+            self.is_proven = False
 
     def is_quiet(self, now: float) -> bool:
         """Whether nobody may try it now."""
         return self.failures > 0 and now < self.silent_until
 
+    @property
+    def heard(self) -> float:
+        """Since when it has not answered, while something is under way."""
+        return max(self.tried, self.answered)
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether it has not answered for so long that what is under way has to do."""
+        patience = HESITATION if self.is_unproven else DOUBT
+        return self.active > 0 and now - self.heard > patience
+
     def free_turns(self, now: float) -> int:
         """How many attempts could begin."""
         if self.failures:
             return 1 if now >= self.silent_until and not self.active else 0
-        if self.active and self.is_unproven and now - self.tried > HESITATION:
+        if self.is_stuck(now):
             return 0
         return max(0, int(self.width) - self.active)
 
@@ -131,6 +158,8 @@ class Lanes:
         self._kept_out: deque[Lane] = deque()
         self._listed: deque[Lane] = deque()
         self.paced: dict[Lane, None] = {}
+        self._busy: dict[Lane, None] = {}
+        self._unheard, self._count_again = 0, float("-inf")
 
     def lane(self, destination: str) -> Lane:
         lane = self.known.get(destination)
@@ -173,30 +202,52 @@ class Lanes:
         is_crowded = self.active >= sends - int(sends * URGENT_PART)
         if is_crowded and not self._urgent:
             return None
+        is_scarce = self.active >= sends * FIRST_PART
         for _ in range(len(self._listed)):
             lane = self._listed.popleft()
             lane.is_listed = False
             if not lane.waiting:
                 continue  # it had to give way
+            lane.look(now)
             if lane.next_start > now:
                 self.paced[lane] = None
             elif not lane.free_turns(now):
                 continue  # enlisted again when one ends
-            elif lane.is_unproven and self._unproven >= sends * _part(lane):
+            elif lane.is_unproven and self._doubtful(now) >= sends * _part(lane):
                 lane.is_listed = True
                 self._kept_out.append(lane)
+            elif is_scarce and lane.active and lane.answered < now - HESITATION:
+                continue  # likewise
             elif is_crowded and not lane.urgent:
                 self.enlist(lane)
             else:
                 return self._start(lane, now)
         return None
 
-    def openings(self, lane: Lane, now: float, besides: int = 0) -> int:
-        """How many attempts at *lane*, which has not answered, could begin now.
+    def _doubtful(self, now: float) -> int:
+        """Places of those who may well be dead, or have become as quiet as the dead."""
+        if now >= self._count_again:
+            before, self._count_again = self._unheard, now + COUNT_EVERY
+            self._unheard = sum(
+                lane.active
+                for lane in self._busy
+                if not lane.is_unproven and lane.heard < now - CONCERN
+            )
+            if self._unheard < before:
+                self._listed.extend(self._kept_out)
+                self._kept_out.clear()
+        return self._unproven + self._unheard
 
-        :param besides: attempts at others like it that are about to begin.
+    def wanted(self, lane: Lane, now: float, besides: int = 0) -> int:
+        """How many errands for *lane* are not too many to wait for their turn here.
+
+        :param besides: attempts at others, which are unproven, that are about to begin.
         """
-        sends, unproven = self.limits.sends, self._unproven + besides
+        lane.look(now)
+        if not lane.is_unproven:
+            return 0 if lane.is_stuck(now) else int(lane.width) * AHEAD - lane.active
+        # What could not begin would only take the room of others.
+        sends, unproven = self.limits.sends, self._doubtful(now) + besides
         if unproven >= sends * _part(lane):
             return 0
         # Behind the first one others may be too many.
@@ -205,11 +256,11 @@ class Lanes:
         return min(max(first, more), lane.free_turns(now))
 
     def give_way(self, now: float) -> list[Errand]:
-        """Take away what waits for those who do not answer, as it cannot begin now."""
+        """Take away what cannot begin before somebody answers who does not."""
         return [
             errand
             for lane in self.known.values()
-            if lane.waiting and lane.is_unproven and not self.openings(lane, now)
+            if lane.waiting and self.wanted(lane, now) <= 0
             for errand in self.empty(lane)
         ]
 
@@ -227,6 +278,7 @@ class Lanes:
         errand.began = now
         if not lane.active:
             lane.tried = now
+            self._busy[lane] = None
         self.active += 1
         lane.active += 1
         if lane.is_unproven:
@@ -248,8 +300,11 @@ class Lanes:
         before = lane.active if lane.is_unproven else 0
         self.active -= 1
         lane.active -= 1
+        if not lane.active:
+            del self._busy[lane]
         if known and failure is None:
-            lane.answered, lane.failures, lane.last = now, 0, None
+            lane.answered, lane.is_proven = now, True
+            lane.failures, lane.last = 0, None
             most = self.limits.sends_per_destination
             if lane.width < most:
                 lane.width = min(most, lane.width + 1 / int(lane.width))
@@ -325,4 +380,6 @@ def _part(lane: Lane) -> float:
     """Up to which part of all attempts one at *lane* may begin."""
     if lane.is_silent:
         return PROBE_PART
-    return MORE_PART if lane.active else FIRST_PART
+    if lane.active:
+        return MORE_PART
+    return FIRST_PART if lane.answered == float("-inf") else KNOWN_PART

@@ -16,8 +16,6 @@ from .steady import QueueTime
 MAX_READY, FARTHEST = 500, 16_000
 #: Recipients that are asked for at a time to put them off: fewer while others send.
 PUT_OFF, PUT_OFF_BESIDES = 200, 50
-#: What is asked for beyond what can begin at once, so that nobody waits for a commit.
-AHEAD = 2
 
 
 class Supply:
@@ -97,15 +95,10 @@ class Supply:
                     asks.append((lane.destination, idle))
                     idle = 0
                 continue
-            if lane.is_unproven:
-                # What could not begin would only take the room of others.
-                openings = self._lanes.openings(lane, now, unproven)
-                limit = min(openings, share, room) - lane.waiting
-                unproven += max(0, limit)
-            else:
-                limit = int(lane.width) * AHEAD - lane.active - lane.waiting
+            limit = self._lanes.wanted(lane, now, unproven) - lane.waiting
             limit = min(limit, share, room)
             if limit > 0:
+                unproven += limit if lane.is_unproven else 0
                 lane.turn = self._round
                 room -= limit
                 asks.append((lane.destination, limit))

@@ -51,6 +51,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Session(socketserver.StreamRequestHandler):
+    # Else each answer would wait until the one before is acknowledged.
+    disable_nagle_algorithm = True
+
     def keep(self, message: bytes) -> bytes:
         """A message has come.  -> what is said to it"""
         raise NotImplementedError

@@ -53,6 +53,8 @@ LATE = 4.0
 WORKING = 20
 #: Octets of a message that a server which does not read it has no room for.
 LARGE = 300_000
+#: Of these for each destination at most.
+LARGE_ONES = 4
 #: Of a message to a server that stops: for which one, and its number.
 MARK = b"X-Stall: "
 #: Those that may have worked before.
@@ -68,7 +70,7 @@ class Scale:
     :ivar crawlers: slow clients, and seconds between octets of theirs.
     :ivar each: destinations of each kind; *messages*: for each of them.
     :ivar proven: of how many of each kind that could, some has arrived before.
-    :ivar sends: attempts at the same time.
+    :ivar sends: attempts at the same time; *waiting*: messages that wait in memory.
     :ivar clients: of each ordinary kind.
     :ivar window: seconds in which is measured, for each kind of ordinary clients,
         each time after some of *settling*.
@@ -82,6 +84,7 @@ class Scale:
     messages: int
     proven: int
     sends: int
+    waiting: int
     clients: int
     settling: float
     window: float
@@ -90,16 +93,17 @@ class Scale:
     retry: int
 
 
-LONG = Scale(500, 10.0, 40, 4, 1, 200, 4, 2.0, 15.0, 40, 30, 60)
-SHORT = Scale(100, 1.0, 8, 3, 1, 56, 2, 0.5, 1.0, 5, 5, 60)
+LONG = Scale(500, 10.0, 40, 12, 10, 200, 1000, 4, 2.0, 15.0, 40, 30, 60)
+SHORT = Scale(100, 1.0, 8, 10, 1, 56, 100, 2, 0.5, 1.0, 5, 5, 60)
 _SETTINGS = """
-login_idle = 120
+login_idle = 600
 record = {record}
 
 [queue]
 first_retry = {retry}
 longest_retry = {retry}
 sends = {sends}
+waiting = {waiting}
 
 [outbound]
 port = {port}
@@ -154,8 +158,9 @@ class Trial:
         )
         self.crawlers = Crawlers(habits_of(self.server), scale.crawlers, scale.pace)
         settings = _SETTINGS.format(
-            record=scale.record, retry=scale.retry, sends=scale.sends,
-            port=self.sink.port, wait=scale.wait, dns=self.names.port,
+            record=scale.record, retry=scale.retry, wait=scale.wait,
+            sends=scale.sends, waiting=scale.waiting,
+            port=self.sink.port, dns=self.names.port,
         )
         self.server.configure(settings)
 
@@ -182,6 +187,7 @@ class Trial:
             for number in range(scale.messages)
             for stall in Stall
             for which in range(scale.each)
+            if stall is not Stall.CONTENT or number < LARGE_ONES
         )
 
     def _send(self, messages: Iterable[tuple[Stall, int, int]]) -> None:
@@ -246,6 +252,9 @@ def _perform(
 ) -> None:
     scale, goodwill = trial.scale, trial.goodwill
     goodwill.start()
+    # It has to be known which destinations work.
+    goodwill.send()
+    time.sleep(scale.settling)
     usual = [] if is_short else [_windows(trial)]
     trial.attack()
     time.sleep(scale.settling)

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.mail.queue_limits import QueueLimits
+from mailhub.queue.lanes import CONCERN, COUNT_EVERY, DOUBT, PROOF
 from mailhub.queue.supply import MAX_READY
 
 from .rig import DEAD, DELIVERED, HOUR, START, Rig
@@ -62,6 +63,50 @@ class StallTests(SynchronousTestCase):
             self.rig.put(f"r@e{number}.example")
         self.rig.run(5.0)
         self.assertTrue(self.arrives("a", fast=False))
+
+    def test_those_who_have_worked_before_do_not_take_all_places(self):
+        self.work()
+        self.stop_working()
+        self.rig.run(CONCERN + COUNT_EVERY)
+        self.put(fast=False)
+        self.rig.run(5.0)
+        self.assertTrue(self.arrives("a", fast=False))
+
+    def test_nor_do_they_beside_those_who_never_have(self):
+        self.work()
+        self.put(fast=False)
+        self.rig.run(1.0)
+        self.stop_working()
+        self.rig.run(5.0)
+        self.assertTrue(self.arrives("a", fast=False))
+
+    def work(self):
+        """Some destinations have answered just now."""
+        self.known = [f"k{number}.example" for number in range(30)]
+        for each in self.known:
+            for _ in range(EACH):
+                self.rig.put(f"r@{each}", fast=True)
+        self.rig.run(1.0)
+
+    def stop_working(self):
+        """They have more mail, and say nothing from now on."""
+        for each in self.known:
+            self.rig.way.answers[each] = self.say_nothing
+            for number in range(EACH):
+                self.rig.put(f"r{number}@{each}")
+
+    def test_who_stops_answering_has_no_more_than_is_under_way(self):
+        self.rig.run(PROOF / 2)
+        self.rig.put("first@good.example", fast=True)
+        self.rig.way.answers["good.example"] = self.say_nothing
+        self.rig.put("second@good.example", fast=True)
+        self.rig.run(DOUBT + 1)
+        self.rig.put("third@good.example", fast=True)
+        self.rig.run(STALL / 2)
+        self.assertEqual(self.rig.way.to("third@good.example"), [])
+        self.stall = False
+        self.rig.run(6 * HOUR)
+        self.assertEqual(self.rig.waiting(), [])
 
     def test_what_was_handed_over_keeps_nobody_waiting(self):
         self.put(fast=True)
