@@ -138,7 +138,9 @@ class Transaction:
     def _end(self, reply: ServerReply) -> Move:
         if 300 <= reply.code < 400:
             raise MalformedReply(f"{reply} to a message")
-        self.is_open = False
+        # RFC 3030, section 2: "The resulting state from a failed BDAT command is
+        # indeterminate.  A RSET command MUST be issued"; after DATA nothing is left.
+        self.is_open = self._is_chunk and not reply.is_positive
         if not self._one_by_one or not self._accepted:
             self._decide(reply)
             return Move.DONE

@@ -8,6 +8,8 @@ import smtplib
 import tempfile
 from dataclasses import replace
 
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from mailhub.config.kinds import Endpoint
@@ -139,6 +141,20 @@ class PeerTests(Servers):
         self.assertIn(b"multipart/report", text)
         self.assertIn(b"Status: 5.", text)
 
+    async def goes_after_a_refusal(self, name):
+        """The same session is used for what is refused, and for the next message."""
+        await self.set_up(name)
+        address = self.near.addresses()["submission"]
+        for recipient in (f"nobody@{DOMAIN}", THEIRS):
+            await deferToThread(submit, address, USER, recipient)
+        await self.read(self.peer, THEIRS)
+        text = await self.read(self.near, USER)
+        self.assertIn(f"nobody@{DOMAIN}".encode(), text)
+        account = await self.near.store.open_account(USER)
+        while await self.near.store.queue.next_due(0.0) is not None:
+            await deferLater(reactor, 0.01)
+        self.assertEqual((await account.status("INBOX")).messages, 1)
+
     async def comes_here(self, name):
         await self.set_up(name)
         address = self.peer.addresses()["submission"]
@@ -174,6 +190,12 @@ class PeerTests(Servers):
 
     async def test_who_is_unknown_to_exim_is_told_to_the_sender(self):
         await self.comes_back("Exim")
+
+    async def test_mail_goes_to_postfix_after_what_it_refuses(self):
+        await self.goes_after_a_refusal("Postfix")
+
+    async def test_mail_goes_to_exim_after_what_it_refuses(self):
+        await self.goes_after_a_refusal("Exim")
 
     async def test_mail_comes_from_postfix(self):
         await self.comes_here("Postfix")

@@ -132,6 +132,15 @@ class ChunkTests(TransactionCase):
         self.assertEqual(self.take(250, 550, 551, 503)[-1], DONE)
         self.assertEqual(self.verdicts(), [550, 551])
 
+    def test_one_that_was_refused_leaves_a_transaction_to_forget(self):
+        for codes in ((250, 550, 551, 503), (250, 250, 250, 452), (552, 503, 503, 503)):
+            dialogue = self.begin(chunk=b"BDAT 1 LAST\r\nx")
+            self.take(*codes)
+            self.assertTrue(dialogue.is_open, codes)
+        dialogue = self.begin(chunk=b"BDAT 1 LAST\r\nx")
+        self.take(250, 250, 550, 250)
+        self.assertFalse(dialogue.is_open)
+
     def test_it_waits_for_recipients_without_pipelining(self):
         dialogue = self.begin(ONE, chunk=b"BDAT 1 LAST\r\nx", pipelining=False)
         self.take(250, 250)
