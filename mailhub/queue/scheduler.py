@@ -293,16 +293,21 @@ class Scheduler:
 
     async def _open(self) -> None:
         """Begin by what the dead had."""
-        if self.keepers is not None:
-            try:
-                self.keepers.enter(self.keeper)
-            except OSError as error:
-                self.log.error(
-                    "others do not see that this process lives: {error}", error=error
-                )
-            await self._inherit(self.keepers)
-        self._is_looking = False
-        self._look_soon()
+        try:
+            if self.keepers is not None:
+                self._enter(self.keepers)
+                await self._inherit(self.keepers)
+        finally:
+            self._is_looking = False
+            self._look_soon()
+
+    def _enter(self, keepers: Keepers) -> None:
+        try:
+            keepers.enter(self.keeper)
+        except OSError as error:
+            self.log.error(
+                "others do not see that this process lives: {error}", error=error
+            )
 
     async def _inherit(self, keepers: Keepers) -> None:
         """Take over what the dead had."""
