@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from zope.interface import implementer
@@ -23,8 +23,7 @@ from ..mail.address import Address
 from ..mail.envelope import Envelope
 from ..net.spool import Spool
 from ..smtp.batch import Batch, write_batch
-from ..store.content import READ_SIZE
-from .programs import Post, Posted, post_office
+from .programs import Post, Posted, pieces_of, post_office
 
 #: Recipients of one message.
 MAX_RECIPIENTS = 10_000
@@ -130,14 +129,10 @@ class _Leaving:
         self, envelope: Envelope, content: Any
     ) -> list[MailError | None]:
         """See :meth:`DropBox.leave`."""
-        pieces = [
-            await content.read(start, start + READ_SIZE)
-            for start in range(0, content.size, READ_SIZE)
-        ]
         recipients = tuple(envelope.recipients)
         self._box.leave(
             Batch(envelope.sender, recipients, envelope.parameters, envelope.wishes),
-            pieces,
+            await pieces_of(content),
         )
         return [None] * len(recipients)
 
@@ -145,6 +140,9 @@ class _Leaving:
 @asynccontextmanager
 async def nearest_office(config: Config, reactor: Any) -> AsyncIterator[Any]:
     """A place to bring mail to, for whoever calls: the store, or a drop box.
+
+    What the store cannot take now goes into the drop box, if there is one, and the
+    server tries again.
 
     :raises ConfigError: the data folder cannot be used.
     :raises MailError: there is no place.
@@ -156,9 +154,25 @@ async def nearest_office(config: Config, reactor: Any) -> AsyncIterator[Any]:
             raise LocalFault(text) from PermissionError()
         yield DropBox(config)
         return
+    box = _spare_box(config)
     with _as_owner_of(data):
-        async with post_office(config, reactor) as office:
+        async with AsyncExitStack() as stack:
+            try:
+                opening = post_office(config, reactor)
+                office: Any = await stack.enter_async_context(opening)
+                office.box = box
+            except LocalFault:
+                if box is None:
+                    raise
+                office = box
             yield office
+
+
+def _spare_box(config: Config) -> DropBox | None:
+    """A drop box, where one can be used."""
+    with suppress(LocalFault):
+        return DropBox(config) if config.local.drop else None
+    return None
 
 
 def _is_somebody_else_s(data: str) -> bool:

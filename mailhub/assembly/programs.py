@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ..config.folder import prepare_folder
 from ..config.identity import server_name
@@ -18,7 +18,9 @@ from ..routing.dispatching import Dispatching, random_id
 from ..routing.planning import InTurn
 from ..routing.submission import ProgramSubmission
 from ..routing.successes import Successes
+from ..smtp.batch import Batch
 from ..smtp.trace import received_locally
+from ..store.content import READ_SIZE
 from .stores import make_store, router_of
 from .tables import Tables
 
@@ -53,6 +55,12 @@ class Posted:
     refused: dict[Address, MailError] = field(default_factory=dict)
 
 
+class Box(Protocol):
+    """Where mail is left: :class:`.handing_in.DropBox`."""
+
+    def leave(self, batch: Batch, pieces: Iterable[bytes]) -> str: ...
+
+
 class PostOffice:
     """Takes mail as long as it is open.
 
@@ -60,9 +68,12 @@ class PostOffice:
     :ivar local_name: what this machine calls itself.
     :ivar spool: makes a place for a message.
     :ivar queues: whether all extensions that need a queue can be had.
+    :ivar box: takes what cannot be had now, for the server to try again; ``None``:
+        nobody does, and who brings it is told.
     """
 
     queues = True
+    box: Box | None = None
 
     def __init__(self, config: Config, store: Any) -> None:
         router = router_of(config, store.directory, Tables.here(config).sources)
@@ -89,16 +100,44 @@ class PostOffice:
         await self.submission.sender(envelope)
         for address in dict.fromkeys(post.recipients):
             await self._add(envelope, address, post.wishes, posted)
-        if not envelope.recipients:
+        later = self._later(posted)
+        if not (envelope.recipients or later):
             return posted
         now = int(time.time())
         envelope.trace = received_locally(envelope, post.user, now)
         content = self._content(pieces)
         try:
-            await self.submission.message(envelope, content)
+            await self._leave(post, later, content)
+            if envelope.recipients:
+                await self._submit(post, envelope, content)
         finally:
             content.close()
+        for address in later:
+            del posted.refused[address]
         return posted
+
+    def _later(self, posted: Posted) -> list[Address]:
+        """Those who may have it another time, where somebody sees to that."""
+        if self.box is None:
+            return []
+        refused = posted.refused.items()
+        return [address for address, error in refused if not error.permanent]
+
+    async def _submit(self, post: Post, envelope: Envelope, content: Any) -> None:
+        try:
+            await self.submission.message(envelope, content)
+        except MailError as error:
+            if error.permanent or self.box is None:
+                raise
+            await self._leave(post, envelope.recipients, content)
+
+    async def _leave(
+        self, post: Post, recipients: Sequence[Address], content: Any
+    ) -> None:
+        if recipients and self.box is not None:
+            wishes = dict.fromkeys(recipients, post.wishes)
+            batch = Batch(post.sender, tuple(recipients), post.parameters, wishes)
+            self.box.leave(batch, await pieces_of(content))
 
     async def _add(
         self,
@@ -129,6 +168,14 @@ class PostOffice:
             return spool.finish()
         finally:
             spool.close()
+
+
+async def pieces_of(content: Any) -> list[bytes]:
+    """All octets of an ``IContent``."""
+    return [
+        await content.read(start, start + READ_SIZE)
+        for start in range(0, content.size, READ_SIZE)
+    ]
 
 
 @asynccontextmanager

@@ -12,13 +12,23 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailhub.assembly import handing_in
 from mailhub.assembly.handing_in import MAX_RECIPIENTS, DropBox, nearest_office
+from mailhub.assembly.left_mail import DropFolder
 from mailhub.assembly.programs import Post
 from mailhub.config.settings import Config, Local
-from mailhub.errors import LimitReached, LocalFault, MessageTooLarge, StorageFull
+from mailhub.errors import (
+    LimitReached,
+    LocalFault,
+    MailError,
+    MessageTooLarge,
+    StorageFull,
+)
 from mailhub.mail.address import Address
 from mailhub.mail.envelope import MailParameters
 from mailhub.net.limits import Limits
 from mailhub.smtp.batch import Batch
+from mailhub.store.content import MemorySpool
+from mailhub.store.sqlite.store import SQLiteStore
+from mailhub.watched.places import Places
 
 from .drops import STRANGER, Drops, mode_of
 
@@ -138,3 +148,54 @@ class OwnerTests(Drops, TestCase):
         self.assertEqual(len(self.names()), 1)
         with self.assertRaisesRegex(LocalFault, "no .local. drop"):
             await self.send(replace(config, local=Local()))
+
+
+class LaterTests(Drops, TestCase):
+    """What the server's own user and root bring, and the store cannot take now."""
+
+    def configured(self) -> Config:
+        config = self.prepared()
+        aliases = os.path.join(self.place, "aliases")
+        with open(aliases, "w") as file:
+            file.write("root: jo x y\n")
+        return replace(config, files=Places(aliases=(aliases,), origin="example.org"))
+
+    def left(self, config: Config) -> list[Batch]:
+        folder = DropFolder(self.drop, MemorySpool, config.limits.message_size)
+        return [batch for _, _, batch in folder.listed()]
+
+    async def send(self, config: Config, *recipients: str) -> dict[Address, MailError]:
+        names = [Address(*each.split("@")) for each in recipients]
+        async with nearest_office(config, reactor) as office:
+            post = Post("root", JO, tuple(names))
+            return (await office.send(post, [b"Subject: x\r\n\r\n", b"y\r\n"])).refused
+
+    async def test_those_who_may_have_it_later_are_left_and_others_have_it_now(self):
+        config = self.configured()
+        refused = await self.send(config, "root@mail.example.org", "x@far.example")
+        self.assertEqual(refused, {})
+        [batch] = self.left(config)
+        self.assertEqual([str(e) for e in batch.recipients], ["root@mail.example.org"])
+        self.assertEqual(batch.sender, JO)
+
+    async def test_without_a_folder_the_caller_is_told(self):
+        config = replace(self.configured(), local=Local())
+        refused = await self.send(config, "root@mail.example.org", "x@far.example")
+        [error] = refused.values()
+        self.assertFalse(error.permanent)
+
+    async def test_a_store_that_takes_nothing_leaves_all_of_it(self):
+        config = self.prepared()
+
+        async def full(store, delivery):
+            raise LocalFault("the disk is full")
+
+        async def shut(store):
+            raise LocalFault("no such file")
+
+        for name, instead in (("deliver", full), ("start", shut)):
+            patch = self.patch(SQLiteStore, name, instead)
+            refused = await self.send(config, "x@far.example")
+            patch.restore()
+            self.assertEqual(refused, {})
+        self.assertEqual(len(self.left(config)), 2)
