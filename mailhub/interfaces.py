@@ -41,6 +41,10 @@ class ISpool(Interface):
     """A message while it arrives: small in memory, large in a file."""
 
     size = Attribute("int: octets written so far.")
+    in_memory = Attribute(
+        "int: octets that stay in memory, of a message that has no more; may be set"
+        " before any are written."
+    )
 
     def write(data):
         """Add octets.

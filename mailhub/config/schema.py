@@ -191,6 +191,12 @@ _LIMITS = {
         Count(100, 100_000),
         "Recipients of one message (RFC 5321, section 4.5.3.1.8: at least 100).",
     ),
+    "stranger_recipients": Setting(
+        Count(100, 100_000),
+        "Recipients of one message from who has not logged in, by SMTP; the sender's"
+        " server brings it to the others in another transaction.  Each that waits costs"
+        " some 250 octets of memory.",
+    ),
     "connections": Setting(
         Count(1, 1_000_000), "Open connections of one service, from all peers."
     ),

@@ -32,6 +32,9 @@ class Limits:
     :ivar free_space: that a message may not use of the store's volume: what is left
         is for removing mail, and for whoever else writes there.
     :ivar recipients: of one message (RFC 5321, section 4.5.3.1.8: at least 100).
+    :ivar stranger_recipients: of one from a server or program that has not logged in;
+        it sends to the others in its next transaction (attack: as many as there may be,
+        each another one, over each of ten thousand connections).
     """
 
     connections_per_address: int = 30
@@ -50,3 +53,4 @@ class Limits:
     message_size: int = 52_428_800
     free_space: int = 67_108_864
     recipients: int = 1_000
+    stranger_recipients: int = 100

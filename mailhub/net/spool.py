@@ -14,9 +14,8 @@ from zope.interface import implementer
 from ..errors import LocalFault, StorageFull
 from ..interfaces import IContent, ISpool
 
-#: Messages up to this many octets stay in memory: with a hundred recipients and all
-#: else that a stranger's connection takes, it is less than 64 KiB.  A file for what is
-#: larger takes 0.02 ms.
+#: Messages up to this many octets stay in memory.  A file for what is larger takes
+#: 0.02 ms.
 MEMORY_LIMIT = 32_768
 #: Pieces that are kept apart: each takes 40 octets more than it has (attack: a message
 #: in segments of two octets, which would take a mebibyte).
@@ -75,7 +74,9 @@ class Spool:
         possible to link the file instead of copying it.
     """
 
-    __slots__ = ("_directory", "_file", "_hash", "_parts", "_path", "size")
+    __slots__ = (
+        "_directory", "_file", "_hash", "_parts", "_path", "in_memory", "size"
+    )  # fmt: skip
 
     def __init__(self, directory: str | None = None) -> None:
         self._directory = directory
@@ -83,13 +84,14 @@ class Spool:
         self._hash = sha256()
         self._file: BinaryIO | None = None
         self._path = ""
+        self.in_memory = MEMORY_LIMIT
         self.size = 0
 
     def write(self, data: bytes) -> None:
         self.size += len(data)
         self._hash.update(data)
         self._parts.append(data)
-        if self._file is not None or self.size > MEMORY_LIMIT:
+        if self._file is not None or self.size > self.in_memory:
             self._write_out()
         elif len(self._parts) >= _PIECES:
             self._parts = [b"".join(self._parts)]

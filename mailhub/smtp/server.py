@@ -56,6 +56,10 @@ from .syntax import FOREIGN_VERBS, split_command
 
 #: Octets of message data that are looked at in one go.
 PIECE = 65_536
+#: What TLS takes for a connection, in octets, beyond what a stranger's message leaves
+#: room for; and what each recipient takes, with as long an address as there may be.
+TLS_MEMORY = 20_480
+RECIPIENT_MEMORY = 256
 
 _FAREWELLS = {
     Ending.SHUTDOWN: replies.SHUTTING_DOWN,
@@ -243,6 +247,8 @@ class SMTPConnection(Connection):
         reader = DataReader(self.session.limits.text_line)
         # Before the go-ahead: without a place for it nothing is asked for.
         spool: Any = self.factory.spool()
+        if self.session.user is None:
+            spool.in_memory -= self._memory_in_use()
         refusal: Reply | None = None
         self.send(replies.SEND_DATA.wire)
         try:
@@ -262,6 +268,16 @@ class SMTPConnection(Connection):
             return self._refusal(error)
         finally:
             spool.close()
+
+    def _memory_in_use(self) -> int:
+        """What a stranger's connection takes beside its message, about.
+
+        Together it is to be less than 64 KiB (attack: thousands of connections, each
+        of which sends most of a message and waits).
+        """
+        envelope = self.session.envelope
+        others = 0 if envelope is None else len(envelope.recipients) - 1
+        return (TLS_MEMORY if self.is_secure else 0) + RECIPIENT_MEMORY * others
 
     def _keep(self, spool: Any, data: bytes) -> Reply | None:
         """Store *data*; a reply if it cannot be, after which there is no more."""
@@ -406,6 +422,7 @@ class SMTPFactory(ConnectionFactory):
             smtp_limits or self._usual_limits(),
             message_size=self.limits.message_size,
             recipients=self.limits.recipients,
+            stranger_recipients=self.limits.stranger_recipients,
             failed_logins=self.limits.login_failures,
         )
         self.greeting_delay = greeting_delay

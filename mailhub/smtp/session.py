@@ -22,6 +22,7 @@ class SMTPLimits:
     :ivar message_size: of one message, announced by SIZE (RFC 1870).
     :ivar recipients: of one message (RFC 5321, section 4.5.3.1.8: at least 100),
         announced by LIMITS (RFC 9422).
+    :ivar stranger_recipients: the same for who need not log in and has not.
     :ivar longest_hold: seconds that a user may have a message wait before it is sent,
         announced by FUTURERELEASE (RFC 4865).
     :ivar errors: 5yz replies before the connection is cut; a message that is
@@ -35,6 +36,7 @@ class SMTPLimits:
     text_line: int = MAX_TEXT_LINE
     message_size: int = 52_428_800
     recipients: int = 1_000
+    stranger_recipients: int = 100
     longest_hold: int = 2_592_000
     errors: int = 10
     junk: int = 100

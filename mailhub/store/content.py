@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from hashlib import sha256
 
 from zope.interface import implementer
@@ -51,6 +52,7 @@ class MemorySpool:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self.size = 0
+        self.in_memory = sys.maxsize
 
     def write(self, data: bytes) -> None:
         """Add octets."""

@@ -53,6 +53,17 @@ class SpoolTests(SynchronousTestCase):
             content.close()
         self.assertEqual(os.listdir(self.directory), [])
 
+    def test_less_may_stay_in_memory(self) -> None:
+        for most, size, is_file in (
+            (100, 100, False), (100, 101, True), (0, 1, True), (-5, 1, True),
+        ):  # fmt: skip
+            spool = Spool(self.directory)
+            spool.in_memory = most
+            spool.write(b"x" * size)
+            content = spool.finish()
+            self.assertEqual(content.path is not None, is_file)
+            content.close()
+
     def test_a_message_in_many_pieces_takes_little_more_than_its_octets(self) -> None:
         data = os.urandom(MEMORY_LIMIT)
         tracemalloc.start()

@@ -157,7 +157,7 @@ class MessageTests(SynchronousTestCase):
         sizes = []
 
         class Watched:
-            size = 0
+            size = in_memory = 0
 
             def write(self, data):
                 sizes.append(len(data))
@@ -311,6 +311,10 @@ class FactoryTests(SynchronousTestCase):
         replies = player.received()
         self.assertIn(b"250-SIZE 123\r\n", replies)
         self.assertIn(b"250 LIMITS RCPTMAX=5\r\n", replies)
+        for service, most in (("smtp", 100), ("submission", 1000), ("lmtp", 1000)):
+            player = Server(service).connect()
+            player.send(b"LHLO x\r\n" if service == "lmtp" else b"EHLO x\r\n")
+            self.assertIn(b"250 LIMITS RCPTMAX=%d\r\n" % most, player.received())
 
     def test_starttls_is_announced_only_where_it_is_possible(self):
         for options, announced in (({"certificates": None}, False), ({}, True)):

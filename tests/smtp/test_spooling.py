@@ -9,10 +9,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhub.errors import StorageFull
 from mailhub.net.limits import Limits
 from mailhub.net.spool import MEMORY_LIMIT, Spool
+from mailhub.smtp.server import RECIPIENT_MEMORY, TLS_MEMORY
 
 from .fixture import Server, begin
 
 HIDDEN = b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<bob@example.org>\r\n"
+LOGIN = b"AUTH PLAIN AGFubkBleGFtcGxlLm9yZwBzZWNyZXQ=\r\n"
 TWO = (b"a@example.org", b"b@example.org")
 LOCAL_ERROR = b"451 4.3.0 Local error, try again later\r\n"
 NOOP_OK = b"250 2.0.0 Ok\r\n"
@@ -87,6 +89,40 @@ class FaultTests(SynchronousTestCase):
             player.send(b"NOOP\r\n")
             self.assertEqual(player.received(), NOOP_OK)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+
+class MemoryTests(SynchronousTestCase):
+    """Attack: recipients, TLS and most of a message, over thousands of connections."""
+
+    def room(self, service="smtp", recipients=1, tls=False, before=b""):
+        """How much of a message stays in memory."""
+        spools = []
+
+        def spool():
+            spools.append(Spool())
+            return spools[-1]
+
+        options = {"spool": spool, "requires_tls": False, "offers_login": True}
+        player = Server(service, options).greeted()
+        if tls:
+            player.send(b"STARTTLS\r\n")
+            player.received()
+            player.finish_handshake()
+            player.send(b"EHLO x\r\n")
+            player.received()
+        names = [b"u%d@example.org" % number for number in range(recipients)]
+        player.send(before)
+        player.received()
+        begin(player, names)
+        return spools[0].in_memory
+
+    def test_the_more_a_stranger_takes_the_less_of_a_message_does(self):
+        self.assertEqual(self.room(), MEMORY_LIMIT)
+        self.assertEqual(self.room(recipients=11), MEMORY_LIMIT - 10 * RECIPIENT_MEMORY)
+        self.assertEqual(self.room(tls=True), MEMORY_LIMIT - TLS_MEMORY)
+
+    def test_users_are_no_strangers(self):
+        self.assertEqual(self.room(recipients=11, before=LOGIN), MEMORY_LIMIT)
 
 
 class DiskTests(SynchronousTestCase):

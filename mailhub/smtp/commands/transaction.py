@@ -114,7 +114,7 @@ async def rcpt(dialogue: Dialogue, argument: bytes) -> Reply:
     avatar = await dialogue.submission()
     if envelope is None or avatar is None:
         return replies.NEED_MAIL
-    if len(envelope.recipients) >= dialogue.session.limits.recipients:
+    if len(envelope.recipients) >= _most_recipients(dialogue):
         return replies.TOO_MANY_RECIPIENTS
     given = parse_rcpt(argument, _terms(dialogue))
     address = given.recipient
@@ -129,7 +129,15 @@ async def rcpt(dialogue: Dialogue, argument: bytes) -> Reply:
 
 def rcpt_keywords(dialogue: Dialogue) -> tuple[str, ...]:
     """RFC 9422."""
-    return (f"LIMITS RCPTMAX={dialogue.session.limits.recipients}",)
+    return (f"LIMITS RCPTMAX={_most_recipients(dialogue)}",)
+
+
+def _most_recipients(dialogue: Dialogue) -> int:
+    """Of one message: fewer for strangers; who speaks LMTP is none."""
+    service, session = dialogue.service, dialogue.session
+    if service.lmtp or service.requires_login or session.user is not None:
+        return session.limits.recipients
+    return min(session.limits.recipients, session.limits.stranger_recipients)
 
 
 async def data(dialogue: Dialogue, argument: bytes) -> Reply | None:
