@@ -22,6 +22,9 @@ from .results import result_of_error, result_of_fault
 from .sessions import Prepare, Sessions
 from .tls_policy import HostPolicy
 
+#: Where a session that has waited may turn out to have ended.
+_BETWEEN_MESSAGES = (Step.RESET, Step.MAIL)
+
 
 class Carrier:
     """Brings parcels to servers.
@@ -104,7 +107,7 @@ class Carrier:
                 return
             except SessionFailed as fault:
                 # It may have ended while it waited, which says nothing about now.
-                if fault.step is not Step.MAIL:
+                if fault.step not in _BETWEEN_MESSAGES:
                     raise
         client = await self._sessions.new(place, policy, prepare)
         await self._send_over(client, place, parcel)

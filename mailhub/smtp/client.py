@@ -45,6 +45,8 @@ PIECE = 262_144
 #: Octets of a message that are sent before it is known whether anybody gets it.
 MAX_CHUNK = 65_536
 QUIT = b"QUIT\r\n"
+#: RFC 5321, section 4.2.2.
+_OUT_OF_ORDER = 503
 #: More connections than a process can have.
 _UNLIMITED = 1 << 30
 _PROTOCOL_FAULTS = (MalformedReply, LineTooLong, BareNewline)
@@ -378,7 +380,9 @@ class SMTPClient(Connection):
         mail, able = job.mail, self.able
         job.verdicts = [None] * len(mail.recipients)
         if self._needs_reset:
-            await self.command(b"RSET\r\n", Step.RESET)
+            reply = await self.command(b"RSET\r\n", Step.RESET)
+            if not reply.is_positive:
+                raise SessionFailed(Step.RESET, str(reply), reply)
         chunk = _chunk(mail.content.data) if able.chunking else None
         transaction = Transaction(
             mail.opening,
@@ -391,7 +395,10 @@ class SMTPClient(Connection):
         self.send(transaction.opening)
         job.is_written = chunk is not None and able.pipelining
         while True:
-            move = transaction.take(await self._reply(transaction.step))
+            reply = await self._reply(transaction.step)
+            if reply.code == _OUT_OF_ORDER and self._is_first(transaction.step):
+                raise SessionFailed(Step.MAIL, str(reply), reply)
+            move = transaction.take(reply)
             if move is Move.READ:
                 continue
             if move is Move.DONE:
@@ -410,6 +417,12 @@ class SMTPClient(Connection):
         if transaction.closing is not None:
             closing = transaction.closing
             self._fault = SessionFailed(transaction.step, str(closing), closing)
+
+    def _is_first(self, step: Step) -> bool:
+        """Whether it is MAIL, of another message than the session's first: who does
+        not want that now is still at the last one, which is no verdict on this one.
+        """
+        return step is Step.MAIL and self.messages > 0
 
     async def _write_content(self, content: Any) -> None:
         """The message as DATA sends it, and its end."""
