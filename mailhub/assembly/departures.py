@@ -137,9 +137,6 @@ class Departures:
         return await self._dispatching.dispatch(letter)
 
     def _made(self, config: Config) -> tuple[Dispatching, WayOut]:
-        # It takes the sockets that systemd has passed to us: not before they are ours.
-        from ..outbound.http import ByHTTP
-
         name, router = server_name(config), self._router(config)
         dispatching = Dispatching(router, name, limits=config.queue)
         local = LocalWay(self._store, router)
@@ -148,7 +145,6 @@ class Departures:
             "mailbox": IntoMailbox(local),
             "discard": Discarding(),
             "function": ByFunction(self.functions),
-            "http": ByHTTP(self._reactor),
         }
         if config.routing.programs:
             others["program"] = ByProgram(self._reactor)
