@@ -8,7 +8,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhub.queue.keepers import Keepers
+from mailhub.queue.keepers import MAX_NOTED, Begun, Keepers
 
 from .rig import DELIVERED, HOUR, Rig, after
 
@@ -86,3 +86,57 @@ class KeepersTests(SynchronousTestCase):
         rig.put("a@example.net", fast=True)
         self.assertEqual(rig.waiting(), [])
         rig.stop()
+
+
+class BegunTests(SynchronousTestCase):
+    """What a scheduler has begun outlives it."""
+
+    def setUp(self):
+        self.folder = self.mktemp()
+        self.keepers = Keepers(self.folder)
+        self.keepers.enter("me")
+        self.addCleanup(self.keepers.leave, True)
+
+    def noted(self):
+        return Keepers(self.folder).begun_by("me")
+
+    def test_what_begins_is_noted_at_once(self):
+        for token in (7, 2**63 - 1):
+            self.keepers.begun.add(token)
+        self.assertEqual(self.noted(), {7, 2**63 - 1})
+
+    def test_a_place_is_used_again_after_an_end(self):
+        begun = self.keepers.begun
+        first, _ = begun.add(1), begun.add(2)
+        begun.remove(first)
+        self.assertEqual(begun.add(3), first)
+        self.assertEqual(self.noted(), {2, 3})
+
+    def test_so_many_are_noted_and_no_more(self):
+        begun = self.keepers.begun
+        places = [begun.add(token) for token in range(1, MAX_NOTED + 2)]
+        self.assertEqual(places[-2:], [MAX_NOTED - 1, -1])
+        self.assertEqual(self.noted(), set(range(1, MAX_NOTED + 1)))
+        begun.remove(-1)
+        self.assertEqual(begun.add(1), -1)
+
+    def test_half_a_note_is_none(self):
+        self.keepers.begun.add(7)
+        with open(f"{self.folder}/me", "ab") as file:
+            file.write(b"1234567")
+        self.assertEqual(self.noted(), {7})
+
+    def test_a_disk_that_is_full_keeps_nobody_from_sending(self):
+        begun = Begun()
+        with open("/dev/full", "wb") as file:
+            begun.use(file.fileno())
+            self.assertEqual(begun.add(7), 0)
+
+    def test_without_a_file_nothing_is_noted(self):
+        self.assertEqual(Begun().add(7), -1)
+
+    def test_who_leaves_something_behind_has_begun_nothing(self):
+        self.keepers.begun.add(7)
+        self.keepers.leave(False)
+        self.assertEqual(self.noted(), frozenset())
+        self.assertEqual(self.keepers.begun.add(8), -1)
