@@ -202,6 +202,8 @@ class Lanes:
         is_crowded = self.active >= sends - int(sends * URGENT_PART)
         if is_crowded and not self._urgent:
             return None
+        if self._kept_out:
+            self._doubtful(now)
         is_scarce = self.active >= sends * FIRST_PART
         for _ in range(len(self._listed)):
             lane = self._listed.popleft()
@@ -298,6 +300,8 @@ class Lanes:
         """
         lane = self.known[errand.lease.destination]
         before = lane.active if lane.is_unproven else 0
+        if self._unheard and lane.heard < now - CONCERN:
+            self._count_again = now
         self.active -= 1
         lane.active -= 1
         if not lane.active:

@@ -80,6 +80,18 @@ class StallTests(SynchronousTestCase):
         self.rig.run(5.0)
         self.assertTrue(self.arrives("a", fast=False))
 
+    def test_who_was_kept_out_has_a_turn_when_they_are_given_up(self):
+        self.work()
+        self.stop_working()
+        self.rig.run(CONCERN + COUNT_EVERY)
+        for number in range(100):
+            self.rig.put(f"r@new{number}.example", fast=True)
+        self.rig.run(1.0)
+        self.assertLess(len(self.rig.way.to("r@new99.example")), 1)
+        self.rig.run(STALL)
+        for number in range(100):
+            self.assertEqual(len(self.rig.way.to(f"r@new{number}.example")), 1)
+
     def work(self):
         """Some destinations have answered just now."""
         self.known = [f"k{number}.example" for number in range(30)]
