@@ -22,6 +22,7 @@ from ..errors import LimitReached, MessageTooLarge, SyntaxFault
 from ..logbook import Complaints
 from ..mail.line_ends import lines_of
 from ..smtp.batch import Batch, read_batch
+from ..store.sqlite.durable import sync_directory
 from .handing_in import MAX_RECIPIENTS, WHOLE, WRITING
 
 #: What nobody has written to for so long, in seconds, will never be whole.
@@ -140,9 +141,20 @@ class DropFolder:
             raise
 
     def remove(self, waiting: Waiting) -> None:
-        """Forget a message that was taken."""
+        """Forget a message that was taken.
+
+        :raises OSError: it stays.
+        """
         with suppress(FileNotFoundError):
             os.unlink(self._path(waiting.name))
+
+    def sync(self) -> None:
+        """Return when what was removed will not be there again after a loss of power.
+
+        Where that cannot be had, mail may come twice then.
+        """
+        with suppress(OSError):
+            sync_directory(self.path)
 
     def _path(self, name: str) -> str:
         return os.path.join(self.path, name)

@@ -132,6 +132,7 @@ class TakingIn(Service):
                 return
             some = chosen[start : start + AT_ONCE]
             await gatherResults([Deferred.fromCoroutine(self._take(e)) for e in some])
+            await self._in_thread(self._folder.sync)
         names = {each.name for each in found}
         self._later = {n: t for n, t in self._later.items() if n in names}
         self._waits = bool(found)
@@ -151,7 +152,9 @@ class TakingIn(Service):
             if waiting.name not in self._taken and not await self._deliver(waiting):
                 return
             self._taken.add(waiting.name)
-            await self._in_thread(lambda: self._folder.remove(waiting))
+            # Here and now: were it done in a thread, its turn would come later, and
+            # a server that is killed meanwhile would deliver it twice.
+            self._folder.remove(waiting)
             self._taken.discard(waiting.name)
         except (MailError, OSError) as error:
             self._postpone(waiting)
