@@ -165,6 +165,21 @@ def by_imap(address: tuple[str, int], user: str) -> bytes:
         return bytes(text)
 
 
+def all_by_imap(address: tuple[str, int], user: str, count: int) -> list[bytes]:
+    """The messages of a mailbox, as soon as there are so many.
+
+    :raises AssertionError: there are more.
+    """
+    with imaplib.IMAP4(*address, timeout=TIMEOUT) as client:
+        client.login(user, PASSWORD)
+        until(lambda: int(client.select()[1][0]) >= count, TIMEOUT)
+        _, parts = client.fetch("1:*", "BODY.PEEK[]")
+        found = [part[1] for part in parts if isinstance(part, tuple)]
+    if len(found) != count:
+        raise AssertionError(f"{len(found)} messages")
+    return found
+
+
 def by_pop3(address: tuple[str, int], user: str) -> list[bytes]:
     """The lines of the first message of a maildrop."""
     client = poplib.POP3_SSL(*address, timeout=TIMEOUT, context=trusting())

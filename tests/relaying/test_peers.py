@@ -19,12 +19,18 @@ from ..dns_servers import RealNames
 from ..faults.test_faults import require_root
 from ..outbound.authority import issue, tlsa
 from ..servers import MESSAGE, PASSWORD, USER, Servers, trusting, write
-from ..test_two_servers import by_imap, by_pop3, submit
+from ..test_two_servers import all_by_imap, by_imap, by_pop3, submit
 from .peers import DOMAIN, PEERS
 from .peers import USER as THEIRS
 
 OURS = "example.org"
 _RECORDS = "@ MX 10 mx\nmx A {}\n_25._tcp.mx TLSA 3 1 1 {}\n"
+
+#: Small ones, with dots, without an end or a line, in eight bits, larger than a chunk.
+BODIES = (
+    "body\r\n", ".\r\n..\r\n.dot\r\n", "grüße\r\n", "\r\n\r\n",
+    "x" * 990 + "\r\n", ("0123456789" * 7 + "\r\n") * 1_500, ".ü\r\n" * 30_000,
+)  # fmt: skip
 
 
 class PeerTests(Servers):
@@ -155,6 +161,34 @@ class PeerTests(Servers):
             await deferLater(reactor, 0.01)
         self.assertEqual((await account.status("INBOX")).messages, 1)
 
+    async def all_kinds_go(self, name, *, there):
+        """Bodies as they come, some refused for others of their recipients."""
+        await self.set_up(name)
+        near, far = self.near.addresses(), self.peer.addresses()
+        sender, recipient, domain = USER, THEIRS, DOMAIN
+        if not there:
+            near, far, sender, recipient, domain = far, near, THEIRS, USER, OURS
+        bodies = [each.encode() for each in BODIES for _ in range(4)]
+
+        def send():
+            with smtplib.SMTP(*near["submission"]) as client:
+                client.starttls(context=trusting())
+                client.login(sender, PASSWORD)
+                for number, body in enumerate(bodies):
+                    to = [recipient, f"nobody@{domain}"][: 1 + number % 2]
+                    text = b"Subject: %d\r\n\r\n" % number + body
+                    client.sendmail(sender, to, text, ["BODY=8BITMIME"])
+
+        await deferToThread(send)
+        count = len(bodies)
+        arrived = {}
+        for text in await deferToThread(all_by_imap, far["imap"], recipient, count):
+            header, _, body = text.partition(b"\r\n\r\n")
+            arrived[int(header.rpartition(b"Subject: ")[2].split()[0])] = body
+        self.assertEqual(arrived, dict(enumerate(bodies)))
+        for text in await deferToThread(all_by_imap, near["imap"], sender, count // 2):
+            self.assertIn(f"nobody@{domain}".encode(), text)
+
     async def comes_here(self, name):
         await self.set_up(name)
         address = self.peer.addresses()["submission"]
@@ -196,6 +230,18 @@ class PeerTests(Servers):
 
     async def test_mail_goes_to_exim_after_what_it_refuses(self):
         await self.goes_after_a_refusal("Exim")
+
+    async def test_all_kinds_of_bodies_go_to_postfix(self):
+        await self.all_kinds_go("Postfix", there=True)
+
+    async def test_all_kinds_of_bodies_go_to_exim(self):
+        await self.all_kinds_go("Exim", there=True)
+
+    async def test_all_kinds_of_bodies_come_from_postfix(self):
+        await self.all_kinds_go("Postfix", there=False)
+
+    async def test_all_kinds_of_bodies_come_from_exim(self):
+        await self.all_kinds_go("Exim", there=False)
 
     async def test_mail_comes_from_postfix(self):
         await self.comes_here("Postfix")
