@@ -6,7 +6,8 @@ TLS that is good enough, a session that ends) the next address is tried.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import Busy, MailError
@@ -32,11 +33,18 @@ class Carrier:
     :param clock: the reactor: ``IReactorTime`` and ``IReactorThreads``.
     :param attempt: seconds after which no further address is tried.
     :param most: messages that go to one server at the same time.
+    :param now: seconds since the epoch, as the sender of a message counts them.
     """
 
     def __init__(
-        self, clock: Any, sessions: Sessions, attempt: float, most: int
+        self,
+        clock: Any,
+        sessions: Sessions,
+        attempt: float,
+        most: int,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        self._now = now
         self._clock = clock
         self._sessions = sessions
         self._crowd = Crowd(most)
@@ -125,7 +133,7 @@ class Carrier:
             form = await parcel.form_for(able, self._clock)
             while parcel.pending:
                 group = parcel.next_group(able)
-                now = self._clock.seconds()
+                now = self._now()
                 mail = parcel.mail(group, able, form, now, one_by_one=is_lmtp)
                 sent = await client.send_mail(mail)
                 parcel.note(group, sent, place, able, now)

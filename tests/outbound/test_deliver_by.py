@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-
-from twisted.internet import reactor
+import time
 
 from mailhub.mail.envelope import DeliverBy, Notify
 
@@ -25,7 +24,7 @@ class DeliverByTests(WayCase):
         return far.heard
 
     async def sent(self, left, returns, notify=None, trace=False):
-        wish = DeliverBy(reactor.seconds() + left, returns, trace)
+        wish = DeliverBy(time.time() + left, returns, trace)
         return told(await self.send(deliver_by=wish, notify=notify))
 
     async def test_what_is_left_goes_along(self):
