@@ -52,6 +52,8 @@ def convert(invocation: Invocation) -> Result:
     beside = _beside(carried, output)
     place = os.path.dirname(output) if output else folder
     _drop_contradictions(carried, place)
+    wanted = '[local] drop = "/var/spool/mailhub", a folder that the server can make'
+    carried.leave(0, "sendmail for all users of the machine", f"wants {wanted}")
     values = carried.values(place)
     made = _opening(source) + commented(values) + _ending(carried)
     left = [asdict(each) for each in carried.left]
@@ -156,8 +158,6 @@ def _opening(source: str) -> str:
 
 
 def _ending(carried: Carried) -> str:
-    if not carried.left:
-        return "\n\n# Everything was carried over.\n"
     lines = ["", "", "# Not carried over:"]
     for each in carried.left:
         place = f"line {each.line}: " if each.line else ""

@@ -172,6 +172,7 @@ class SendmailTests(ImportCase):
             ("O QueueDirectory=/var/spool/mqueue", "[server] data"),
             ("O ColonOkInAddr=True", "no setting"),
             ("Ft/etc/mail/trusted-users", "[local] trusted"),
+            ("sendmail for all users of the machine", "[local] drop"),
             ("3 lines of rulesets", "not seen"),
             ("1 lines of mailers", "not seen"),
             ("localhost, example.org, youngjin-mail.com", "local_host_names"),
