@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import time
-from unittest import SkipTest
 
 from mailhub.cli.queue_text import EMPTY, json_line, listing
 
@@ -116,17 +114,20 @@ class ListingTests(QueueTests):
         self.assertRegex(self.out, r"\AMail queue is empty\n\Z")
         self.assertEqual(EMPTY, "Mail queue is empty")
 
-    def test_awk_and_tail_as_in_scripts(self):
-        awk = shutil.which("awk")
-        if awk is None:
-            raise SkipTest("needs awk")
-        text = "\n".join(listing(WAITING)) + "\n"
-        script = "BEGIN { RS = \"\" } $7 == \"alice@bench.example\" { print $1 }"
-        text = "\n".join(text.splitlines()[1:])
-        found = subprocess.run(
-            [awk, script], input=text, capture_output=True, text=True, check=True
+    def test_the_manual_s_pipeline_names_messages_of_one_recipient(self):
+        """postsuper(1), under -d: the historical form."""
+        pipeline = (
+            "tail -n +2 | grep -v '^ *(' | awk 'BEGIN { RS = \"\" }"
+            ' { if ($8 == "c@example.net" && $9 == "") print $1 }\' | tr -d "*!"'
         )
-        self.assertEqual(found.stdout, "0A1B2C3D4E5F!\n")
+        self.assertEqual(self.classic("mailq"), 0)
+        found = subprocess.run(
+            ["/bin/sh", "-c", pipeline], input=self.out, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        self.assertEqual(found.stdout, "OLD1\n")
+        self.assertEqual(self.classic("postsuper", "-d", "-", stdin=found.stdout), 0)
+        self.assertEqual(self.ids(), ["NEW1", "HELD1", "SENT1"])
 
 
 class JSONTests(QueueTests):
