@@ -8,6 +8,8 @@ from typing import Any
 
 from ..mail.queue_limits import QueueLimits
 from ..mail.queued import Lease, Result
+from ..store.queueing import origin_of
+from .turns import ByTurns
 
 #: Seconds at most between two attempts to reach a destination that did not answer.
 LONGEST_SILENCE = 1800.0
@@ -64,6 +66,12 @@ class Errand:
         )
 
     @property
+    def origin(self) -> str:
+        """Whom it counts for where senders take turns."""
+        message = self.lease.message
+        return origin_of(message.user, message.sender)
+
+    @property
     def is_urgent(self) -> bool:
         """Whether it goes before others: also if others wait for how it ends."""
         return self.faults > 0 or self.lease.message.parameters.priority > 0
@@ -74,6 +82,7 @@ class Lane:
     """A destination, as far as it is known here.
 
     :ivar width: attempts at the same time.
+    :ivar slow: errands that wait here and were asked for.
     :ivar answered: when it was reached for the last time.
     :ivar is_proven: whether that was not long ago when this round of attempts began.
     :ivar tried: when attempts began after there were none.
@@ -87,8 +96,9 @@ class Lane:
     destination: str
     width: float
     active: int = 0
-    urgent: deque[Errand] = field(default_factory=deque)
-    usual: deque[Errand] = field(default_factory=deque)
+    slow: int = 0
+    urgent: ByTurns[Errand] = field(default_factory=ByTurns)
+    usual: ByTurns[Errand] = field(default_factory=ByTurns)
     answered: float = float("-inf")
     is_proven: bool = False
     tried: float = 0.0
@@ -183,8 +193,9 @@ class Lanes:
     def add(self, errand: Errand) -> Lane:
         """Let *errand* wait for its turn."""
         lane = self.lane(errand.lease.destination)
-        (lane.urgent if errand.is_urgent else lane.usual).append(errand)
-        self._count(errand, 1)
+        waiting = lane.urgent if errand.is_urgent else lane.usual
+        waiting.append(errand.origin, errand)
+        self._count(lane, errand, 1)
         self.enlist(lane)
         return lane
 
@@ -275,7 +286,7 @@ class Lanes:
 
     def _start(self, lane: Lane, now: float) -> Errand:
         errand = (lane.urgent or lane.usual).popleft()
-        self._count(errand, -1)
+        self._count(lane, errand, -1)
         self.enlist(lane)
         errand.began = now
         if not lane.active:
@@ -336,7 +347,7 @@ class Lanes:
         lane.urgent.clear()
         lane.usual.clear()
         for errand in errands:
-            self._count(errand, -1)
+            self._count(lane, errand, -1)
         return errands
 
     def forget(self, destination: str | None = None) -> None:
@@ -366,13 +377,14 @@ class Lanes:
                 self.paced.pop(lane, None)
                 del self.known[lane.destination]
 
-    def _count(self, errand: Errand, change: int) -> None:
+    def _count(self, lane: Lane, errand: Errand, change: int) -> None:
         if errand.is_urgent:
             self._urgent += change
         if errand.is_fast:
             self.fast += change
         else:
             self.slow += change
+            lane.slow += change
 
 
 def _used(lane: Lane) -> float:

@@ -263,7 +263,7 @@ class Scheduler:
             if lane.waiting and lane.is_quiet(self.time.now()):
                 self.endings.put_off(lane, self.lanes.empty(lane))
         self._begin_next()
-        if self._more and not lane.waiting:
+        if self._more and not lane.slow:
             self._look_soon()
 
     # Looking for what is due.

@@ -95,7 +95,9 @@ class Supply:
                     asks.append((lane.destination, idle))
                     idle = 0
                 continue
-            limit = self._lanes.wanted(lane, now, unproven) - lane.waiting
+            limit = self._lanes.wanted(lane, now, unproven)
+            # What is handed over, which may never end, keeps nobody here waiting.
+            limit -= lane.waiting if lane.is_unproven else lane.slow
             limit = min(limit, share, room)
             if limit > 0:
                 unproven += limit if lane.is_unproven else 0

@@ -143,6 +143,19 @@ class Rig:
             )
         return Delivery(BytesContent(letter.octets), b"", (), 0, sendings)
 
+    def sending_without_end(
+        self, recipient: str, sender: str
+    ) -> Callable[[float], None]:
+        """-> what lets seconds pass in which more is handed over all the time"""
+
+        def go_on(seconds: float) -> None:
+            for _ in range(int(seconds * 10)):
+                while self.scheduler.has_room:
+                    self.put(recipient, sender=sender, fast=True)
+                self.run(0.1)
+
+        return go_on
+
     def start(self) -> None:
         self.scheduler.start()
         self.run(0.1)

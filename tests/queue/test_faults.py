@@ -272,9 +272,22 @@ class StoreFaultTests(GateTestCase):
 
 
 class FairnessTests(RigTestCase):
-    """One destination with a million messages, and many with one."""
+    """One with a million messages, and many with one."""
 
     limits = QueueLimits(sends=40, waiting=200)
+
+    def test_a_sender_without_end_keeps_nobody_else_waiting(self):
+        """What one sends takes all that is handed over, for the same destination."""
+        self.way.default = after(self.rig, 1, DELIVERED)
+        sent = self.rig.sending_without_end("large@example.net", "large@example.org")
+        sent(10)
+        for number in range(30):
+            small = f"small{number}@example.net"
+            self.rig.put(small, sender=f"s{number}@example.org")
+        self.rig.put("fast@example.net", sender="f@example.org", fast=True)
+        sent(5)
+        small = {to for _, to in self.way.sent if not to.startswith("large")}
+        self.assertEqual(len(small), 31)
 
     def test_a_large_backlog_does_not_keep_small_ones_waiting(self):
         self.way.default = after(self.rig, 1, DELIVERED)
