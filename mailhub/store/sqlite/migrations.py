@@ -42,7 +42,10 @@ def _let_leave(connection: sqlite3.Connection) -> bool:
 
 
 #: The first leads from version 1 to version 2, and so on.
-STEPS: tuple[Step, ...] = (Step("mail that leaves: a queue, forwards", _let_leave),)
+STEPS: tuple[Step, ...] = (
+    Step("mail that leaves: a queue, forwards", _let_leave),
+    Step("mail that ends the server is found", queue_tables.count_faults),
+)
 
 
 def latest(steps: Sequence[Step]) -> int:

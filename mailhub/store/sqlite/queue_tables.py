@@ -1,4 +1,4 @@
-"""The tables of the queue, and the step that brings them to an older store.
+"""The tables of the queue, and the steps that bring them to an older store.
 
 A message has one row and a number of recipients, who have one each.  Messages and
 recipients are numbered together: those of message *m* are ``m`` .. ``m + span - 1``,
@@ -17,6 +17,7 @@ import sqlite3
 #: States of a recipient.  The conditions of indexes below have the same numbers.
 READY, LATER, LENT, HELD = range(4)
 
+#: As a store got them first.
 TABLES = """
 create table queue_message (
     message_id integer primary key,
@@ -51,8 +52,7 @@ create table queue_recipient (
     keeper text,
     rank integer not null,
     origin text not null,
-    turn integer not null,
-    faults integer not null
+    turn integer not null
 );
 create index queue_turn on queue_recipient (destination, rank, turn) where state = 0;
 create index queue_origin on queue_recipient (destination, rank, origin, turn)
@@ -69,13 +69,31 @@ insert into setting values ('queue', 0);
 """
 
 
+#: What came later: a table that is made anew gets it as an old one does.
+FAULTS = (
+    "alter table queue_recipient add column faults integer not null default 0"
+)
+
+
 def statements() -> list[str]:
     """What makes the tables."""
-    return TABLES.split(";\n")[:-1]
+    return [*_first_statements(), FAULTS]
 
 
 def make(connection: sqlite3.Connection) -> bool:
-    """Make them, as a :class:`~mailhub.store.sqlite.migrations.Step`."""
-    for statement in statements():
+    """Make them as they were at first: a
+    :class:`~mailhub.store.sqlite.migrations.Step`.
+    """
+    for statement in _first_statements():
         connection.execute(statement)
     return True
+
+
+def count_faults(connection: sqlite3.Connection) -> bool:
+    """Let a recipient tell how often the server failed over it, likewise."""
+    connection.execute(FAULTS)
+    return True
+
+
+def _first_statements() -> list[str]:
+    return TABLES.split(";\n")[:-1]

@@ -340,17 +340,16 @@ CREATE TABLE queue_recipient (
     keeper text,
     rank integer not null,
     origin text not null,
-    turn integer not null,
-    faults integer not null
+    turn integer not null
 );
-INSERT INTO "queue_recipient" VALUES(1,1,'a@example.net','example.net',NULL,NULL,2,1795225600.5,1795226200.5,0,0,'','','',11,'a keeper',0,'s@example.org',0,0);
-INSERT INTO "queue_recipient" VALUES(2,1,'b@example.net','example.net',NULL,NULL,2,1795225600.5,1795226200.5,0,0,'','','',11,'a keeper',0,'s@example.org',1,0);
-INSERT INTO "queue_recipient" VALUES(3,1,'c@example.com','example.com',NULL,NULL,1,1795226200.5,1795226200.5,1,1,'4.4.1','no answer','',NULL,NULL,0,'s@example.org',0,0);
-INSERT INTO "queue_recipient" VALUES(4,4,'a2@example.net','example.net',NULL,NULL,0,1795225600.5,NULL,0,0,'','','',NULL,NULL,0,'s@example.org',2,0);
-INSERT INTO "queue_recipient" VALUES(6,6,'a4@example.net','example.net',NULL,NULL,3,1795225600.5,NULL,0,0,'','','look',NULL,NULL,0,'s@example.org',0,0);
-INSERT INTO "queue_recipient" VALUES(7,7,'a5@example.net','example.net',NULL,NULL,1,1795312000.5,1795312000.5,0,0,'','','',NULL,NULL,0,'s@example.org',0,0);
-INSERT INTO "queue_recipient" VALUES(8,8,'a6@example.net','example.net',NULL,NULL,2,1795225600.5,1795226200.5,0,0,'','','',8,'a keeper',0,'s@example.org',0,0);
-INSERT INTO "queue_recipient" VALUES(9,9,'a7@example.net','example.net',NULL,NULL,0,1795225600.5,NULL,0,0,'','','',NULL,NULL,0,'s@example.org',3,0);
+INSERT INTO "queue_recipient" VALUES(1,1,'a@example.net','example.net',NULL,NULL,2,1795225600.5,1795226200.5,0,0,'','','',11,'a keeper',0,'s@example.org',0);
+INSERT INTO "queue_recipient" VALUES(2,1,'b@example.net','example.net',NULL,NULL,2,1795225600.5,1795226200.5,0,0,'','','',11,'a keeper',0,'s@example.org',1);
+INSERT INTO "queue_recipient" VALUES(3,1,'c@example.com','example.com',NULL,NULL,1,1795226200.5,1795226200.5,1,1,'4.4.1','no answer','',NULL,NULL,0,'s@example.org',0);
+INSERT INTO "queue_recipient" VALUES(4,4,'a2@example.net','example.net',NULL,NULL,0,1795225600.5,NULL,0,0,'','','',NULL,NULL,0,'s@example.org',2);
+INSERT INTO "queue_recipient" VALUES(6,6,'a4@example.net','example.net',NULL,NULL,3,1795225600.5,NULL,0,0,'','','look',NULL,NULL,0,'s@example.org',0);
+INSERT INTO "queue_recipient" VALUES(7,7,'a5@example.net','example.net',NULL,NULL,1,1795312000.5,1795312000.5,0,0,'','','',NULL,NULL,0,'s@example.org',0);
+INSERT INTO "queue_recipient" VALUES(8,8,'a6@example.net','example.net',NULL,NULL,2,1795225600.5,1795226200.5,0,0,'','','',8,'a keeper',0,'s@example.org',0);
+INSERT INTO "queue_recipient" VALUES(9,9,'a7@example.net','example.net',NULL,NULL,0,1795225600.5,NULL,0,0,'','','',NULL,NULL,0,'s@example.org',3);
 CREATE TABLE setting (
     name text primary key,
     value integer not null
