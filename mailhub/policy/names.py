@@ -22,6 +22,9 @@ from ..tables.networks import parse_host
 MAX_NAMES = 5
 #: Seconds for all questions about one peer together.
 SECONDS = 10.0
+#: Seconds until a connection asks again for what could not be told: not for each of a
+#: hundred recipients.
+PAUSE = 60.0
 #: What loopback addresses are called, whatever DNS says (RFC 6761, section 6.3).
 LOCALHOST = "localhost"
 
@@ -38,7 +41,9 @@ class PeerNames:
     :ivar is_doubtful: nobody could tell when it was asked for last.
     """
 
-    __slots__ = ("_clock", "_names", "_resolver", "host", "is_doubtful", "is_local")
+    __slots__ = (
+        "_again", "_clock", "_names", "_resolver", "host", "is_doubtful", "is_local"
+    )  # fmt: skip
 
     def __init__(self, peer: Peer, resolver: Any, clock: Any) -> None:
         self.host = peer.host
@@ -46,20 +51,24 @@ class PeerNames:
         self.is_doubtful = False
         self._resolver = resolver
         self._clock = clock
+        self._again = 0.0
         self._names: tuple[str, ...] | None = None
 
     async def names(self) -> tuple[str, ...]:
         """In lower case, in alphabetical order; none that DNS does not confirm.
 
-        What DNS cannot tell now is asked for again the next time.
+        What DNS cannot tell now is asked for again a little later.
         """
         if self._names is None:
+            if self.is_doubtful and self._clock.seconds() < self._again:
+                return ()
             asking = Deferred.fromCoroutine(self._find())
             asking.addTimeout(SECONDS, self._clock)
             try:
                 self._names = await asking
             except (DNSFault, TimeoutError, CancelledError):
                 self.is_doubtful = True
+                self._again = self._clock.seconds() + PAUSE
                 return ()
             self.is_doubtful = False
         return self._names

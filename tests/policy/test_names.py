@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhub.mail.dns import RecordType
 from mailhub.mail.envelope import Peer
-from mailhub.policy.names import MAX_NAMES, SECONDS, PeerBook
+from mailhub.policy.names import MAX_NAMES, PAUSE, SECONDS, PeerBook
 
 from ..resolving import Names
 
@@ -111,7 +111,18 @@ class DoubtTests(PeerNameCase):
             self.dns.fail(name)
             self.assertEqual((self.names(), self.doubtful()), ((), True))
             self.dns.recover()
+            self.clock.advance(PAUSE)
         self.assertEqual((self.names(), self.doubtful()), (("mx.far.example",), False))
+
+    def test_it_is_not_asked_for_again_at_once(self):
+        """Attack: a hundred recipients while DNS is silent."""
+        self.dns.fail(REVERSE)
+        for _ in range(100):
+            self.assertEqual((self.names(), self.doubtful()), ((), True))
+        self.assertEqual(len(self.dns.asked), 1)
+        self.clock.advance(PAUSE)
+        self.names()
+        self.assertEqual(len(self.dns.asked), 2)
 
     def test_one_confirmed_name_is_enough(self):
         self.dns.records[REVERSE] = {PTR: ["mx.far.example", "slow.example"]}
