@@ -34,9 +34,8 @@ from .server import Server
 from .subject import HOST, USERS
 
 CLIENTS, SHORT = 500, 160
-#: Of these, so many come before: they fill what the process has free anyway, and what
-#: it remembers for all (ten thousand decisions about recipients, a hundred for each).
-FIRST = 0.2
+#: Of these, so many come before: they fill what the process has free anyway.
+FIRST = 0.25
 #: Octets that a connection may cost.
 MOST = 64 * 1024
 #: The same in TLS, of one with a hundred recipients that says more than it hears: what
