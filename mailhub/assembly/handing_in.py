@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from zope.interface import implementer
 
+from ..config.folder import as_owner_of
 from ..config.identity import server_name
 from ..config.settings import Config
 from ..errors import LimitReached, LocalFault, MailError, MessageTooLarge, StorageFull
@@ -155,7 +156,7 @@ async def nearest_office(config: Config, reactor: Any) -> AsyncIterator[Any]:
         yield DropBox(config)
         return
     box = _spare_box(config)
-    with _as_owner_of(data):
+    with as_owner_of(data):
         async with AsyncExitStack() as stack:
             try:
                 opening = post_office(config, reactor)
@@ -187,28 +188,6 @@ def _is_somebody_else_s(data: str) -> bool:
     except OSError:
         # Below a folder that is somebody else's.
         return True
-
-
-@contextmanager
-def _as_owner_of(data: str) -> Iterator[None]:
-    """Root writes in a server's store as the server's user: what it made under its own
-    name the server could not read.
-    """
-    user, group = os.geteuid(), os.getegid()
-    try:
-        owner = os.stat(data)
-    except OSError:
-        owner = None
-    if user != 0 or owner is None or owner.st_uid == 0:
-        yield
-        return
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-        os.setegid(group)
 
 
 def _fault(folder: str, error: OSError) -> LocalFault:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..admin.client import TooLong, find
 from ..config.faults import ConfigError
+from ..config.folder import as_owner_of
 from ..config.settings import Config
 from .invocation import Invocation
 from .outcome import Exit, Failure
@@ -98,7 +99,7 @@ def _changing(invocation: Invocation, config: Config) -> Iterator[Directory]:
     folder = os.path.dirname(path)
     if not os.path.exists(path):
         invocation.terminal.tell(f"making a mail store in {folder}")
-    with closing(connect(path, create=True)) as connection:
+    with as_owner_of(folder), closing(connect(path, create=True)) as connection:
         directory = Directory(connection)
         with transaction(connection):
             yield directory

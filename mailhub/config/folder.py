@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..store.sqlite.durable import make_directory
 from .faults import ConfigError
@@ -26,3 +28,25 @@ def prepare_folder(config: Config) -> None:
     if mode & _WRITABLE_BY_OTHERS:
         text = f"others may write in {path}; run: chmod 700 {path}"
         raise ConfigError([config.fault("server", "data", text)])
+
+
+@contextmanager
+def as_owner_of(data: str) -> Iterator[None]:
+    """Root writes in a server's store as the server's user: what it made under its own
+    name the server could not read.
+    """
+    user, group = os.geteuid(), os.getegid()
+    try:
+        owner = os.stat(data)
+    except OSError:
+        owner = None
+    if user != 0 or owner is None or owner.st_uid == 0:
+        yield
+        return
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        os.setegid(group)
