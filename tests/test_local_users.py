@@ -120,6 +120,19 @@ class FolderTests(LocalUsers):
         ):  # fmt: skip
             self.assertIn(line + b"\r\n", octets)
 
+    async def test_as_much_of_it_comes_back_as_its_sender_wishes(self):
+        """RFC 3461, section 4.3."""
+        await self.serve(store=Store("memory"))
+        for number, (words, has_body) in enumerate(
+            ((b"RET=HDRS", False), (b"RET=FULL", True), (b"ENVID=x", True)), 1
+        ):
+            mail = f"MAIL FROM:<{USER}> ".encode() + words
+            rest = b"\r\nRCPT TO:<nobody@example.org>\r\nDATA\r\nSubject: x\n\nbody\n"
+            self.leave(mail + rest)
+            octets = (await self.mail(number))[-1]
+            self.assertEqual(b"\r\nbody\r\n" in octets, has_body, words)
+            self.assertIn(b"\r\nSubject: x\r\n", octets)
+
     async def test_a_loop_comes_back_instead_of_going_on(self):
         await self.serve()
         rounds = b"Received: by x.example; Sat, 21 Nov 2026 11:00:00 +0000\n" * 60

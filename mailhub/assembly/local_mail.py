@@ -12,11 +12,17 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from ..config.identity import server_name
+from ..config.naming import server_name
 from ..config.settings import Config
 from ..errors import LocalFault, MailError, OverQuota
 from ..mail.address import Address, ascii_domain, format_mailbox
-from ..mail.dsn import Action, RecipientReport, Report, letter_of
+from ..mail.dsn import (
+    MAX_RETURNED_HEADER,
+    Action,
+    RecipientReport,
+    Report,
+    letter_of,
+)
 from ..mail.envelope import Envelope, Notify, Peer
 from ..mail.headers import header_line
 from ..routing.decision import Decision, Departure, Outcome
@@ -153,17 +159,18 @@ class LocalMail:
             for address in batch.recipients
             if Notify.FAILURE in _wish(batch, address)
         ]
-        whole = content.size <= self._queue.returned_size
+        whole = self._queue.returns_whole(batch.parameters, content.size)
+        size = self._queue.returned_size if whole else MAX_RETURNED_HEADER
         to = batch.sender or POSTMASTER
         report = Report(
             Action.FAILED, self._name, format_mailbox(to).decode(), envelope.id,
-            batch.parameters.envid, now, now, tuple(reports),
-            returned=await content.read(0, self._queue.returned_size), whole=whole,
-            utf8=batch.parameters.smtputf8,
+            None, now, now, tuple(reports),
+            returned=await content.read(0, size), whole=whole,
         )  # fmt: skip
         if not reports:
             return
-        delivery = await self._dispatching.dispatch(letter_of(report))
+        letter = letter_of(report.of(batch.parameters))
+        delivery = await self._dispatching.dispatch(letter)
         if delivery.targets or delivery.sendings:
             await self._store.deliver(delivery)
 

@@ -45,6 +45,15 @@ class QueueLimits:
     returned_size: int = 50_000
     double_bounces: str = ""
 
+    def returns_whole(self, parameters: MailParameters, size: int) -> bool:
+        """Whether all of a message goes back when it fails, or its header alone.
+
+        That is the sender's choice (RFC 3461, section 4.3), unless it is large, or came
+        with REQUIRETLS (RFC 8689, section 5).
+        """
+        is_wanted = parameters.ret != "HDRS" and not parameters.require_tls
+        return is_wanted and size <= self.returned_size
+
     def first_due(self, parameters: MailParameters, arrived: float) -> float:
         """When a message may be sent for the first time (RFC 4865)."""
         return max(arrived, parameters.hold_until or arrived)

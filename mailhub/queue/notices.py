@@ -158,12 +158,8 @@ class Notices:
     ) -> Delivery:
         size = MAX_RETURNED_HEADER
         parameters = message.parameters
-        whole = (
-            action is Action.FAILED
-            and parameters.ret != "HDRS"
-            # RFC 8689, section 5: as if it had come with RET=HDRS.
-            and not parameters.require_tls
-            and message.size <= self.limits.returned_size
+        whole = action is Action.FAILED and self.limits.returns_whole(
+            parameters, message.size
         )
         if whole:
             size = message.size
