@@ -29,9 +29,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from mailhub.store.sqlite.schema import FILE_NAME
 
@@ -250,21 +251,23 @@ class Slowpoke:
 
     def __init__(self, server: Server) -> None:
         self._socket = socket.create_connection((HOST, server.ports.imap))
+        self._socket.settimeout(RECORD + LATE)
         self._socket.sendall(b"a NO")
         self._began = time.monotonic()
+        self._stayed = float("inf")
+        self._thread = Thread(target=self._wait, daemon=True)
+        self._thread.start()
+
+    def _wait(self) -> None:
+        with closing(self._socket), suppress(OSError):
+            while self._socket.recv(4096):
+                pass
+            self._stayed = time.monotonic() - self._began
 
     def stays(self) -> float:
         """-> seconds until it was sent away, or infinity"""
-        left = self._began + RECORD + LATE - time.monotonic()
-        self._socket.settimeout(max(0.1, left))
-        try:
-            while self._socket.recv(4096):
-                pass
-        except OSError:
-            return float("inf")
-        finally:
-            self._socket.close()
-        return time.monotonic() - self._began
+        self._thread.join()
+        return self._stayed
 
 
 def run(

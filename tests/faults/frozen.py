@@ -205,6 +205,7 @@ def _freeze(
 ) -> None:
     living, half = Living(server), number // 2
     base = base[0], server.descriptors()
+    files = server.open_files().items()
     proxies = {stage.port: Swallower(stage.port) for stage in stages}
     swallowed = [
         replace(each, port=proxies[each.port].port)
@@ -226,6 +227,7 @@ def _freeze(
             _until(is_over, sum(patience))
             seconds = time.monotonic() - began
             left = server.descriptors() - base[1]
+            more = server.open_files().items() - files
             grown = server.memory() - base[0]
             news = living.hears()
     finally:
@@ -237,6 +239,8 @@ def _freeze(
         f" of silence and {patience[1]:.0f} s",
         left <= 0,
     )
+    if left > 0:
+        results.faults += [f"{number}: {name}" for number, name in sorted(more)[:20]]
     results.expect(
         f"memory grew by {grown / MIB:.1f} MiB, allowed {GROWTH // MIB}",
         grown <= GROWTH,

@@ -8,6 +8,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,14 @@ class Server(Subject):
     def descriptors(self) -> int:
         """That it has open."""
         return len(os.listdir(f"/proc/{self._pid}/fd"))
+
+    def open_files(self) -> dict[str, str]:
+        """What its descriptors are: numbers, and names of files or sockets."""
+        folder, names = Path(f"/proc/{self._pid}/fd"), {}
+        for each in folder.iterdir():
+            with suppress(OSError):
+                names[each.name] = os.readlink(each)
+        return names
 
     def ready(self) -> tuple[int, str]:
         """What ``/readyz`` says: a status, and a text."""
