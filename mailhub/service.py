@@ -25,9 +25,10 @@ from .assembly.stores import make_store
 from .auth.throttle import Throttle
 from .config.faults import ConfigError
 from .config.folder import prepare_folder
-from .config.identity import certificate, server_name
+from .config.identity import certificate
 from .config.kinds import Endpoint
 from .config.listening import Bound, bind_all, forget_names
+from .config.naming import server_name
 from .config.settings import PORTS, Config
 from .config.text import announcement
 from .counting import Histogram

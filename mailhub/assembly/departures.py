@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..config.identity import server_name
+from ..config.naming import server_name
 from ..config.resolving import make_resolver, reconfigure
 from ..config.settings import Config
 from ..mail.account import Delivery

@@ -23,7 +23,7 @@ from ..logbook import Complaints
 from ..mail.line_ends import lines_of
 from ..smtp.batch import Batch, read_batch
 from ..store.sqlite.durable import sync_directory
-from .handing_in import MAX_RECIPIENTS, WHOLE, WRITING
+from .drop_box import MAX_RECIPIENTS, WHOLE, WRITING
 
 #: What nobody has written to for so long, in seconds, will never be whole.
 ABANDONED = 86_400.0

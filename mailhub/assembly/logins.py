@@ -14,7 +14,7 @@ from ..auth.portal import make_portal
 from ..auth.realm import Realm
 from ..auth.throttle import LoginLimits, Throttle
 from ..auth.workers import HashWorkers
-from ..config.identity import server_name
+from ..config.naming import server_name
 from ..config.resolving import make_resolver
 from ..config.settings import Config
 from ..net.resolver import Resolver

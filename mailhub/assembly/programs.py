@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..config.folder import prepare_folder
-from ..config.identity import server_name
+from ..config.naming import server_name
 from ..config.settings import Config
 from ..errors import MailError, MessageTooLarge
 from ..mail.address import Address
-from ..mail.envelope import Envelope, MailParameters, Peer, RecipientParameters
+from ..mail.envelope import Envelope, Peer, RecipientParameters
 from ..routing.dispatching import Dispatching, random_id
 from ..routing.planning import InTurn
 from ..routing.submission import ProgramSubmission
@@ -21,38 +21,12 @@ from ..routing.successes import Successes
 from ..smtp.batch import Batch
 from ..smtp.trace import received_locally
 from ..store.content import READ_SIZE
+from .posts import Post, Posted
 from .stores import make_store, router_of
 from .tables import Tables
 
 #: What stands for the listener in envelopes.
 SERVICE = "sendmail"
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """What a program wants to be sent.
-
-    :ivar user: whose program it is.
-    :ivar wishes: for all recipients alike.
-    """
-
-    user: str
-    sender: Address | None
-    recipients: tuple[Address, ...]
-    parameters: MailParameters = MailParameters()
-    wishes: RecipientParameters = RecipientParameters()
-
-
-@dataclass(slots=True)
-class Posted:
-    """What became of it.
-
-    :ivar queue_id: its name in the log and in the queue.
-    :ivar refused: why somebody does not get it.
-    """
-
-    queue_id: str
-    refused: dict[Address, MailError] = field(default_factory=dict)
 
 
 class Box(Protocol):
@@ -135,9 +109,8 @@ class PostOffice:
         self, post: Post, recipients: Sequence[Address], content: Any
     ) -> None:
         if recipients and self.box is not None:
-            wishes = dict.fromkeys(recipients, post.wishes)
-            batch = Batch(post.sender, tuple(recipients), post.parameters, wishes)
-            self.box.leave(batch, await pieces_of(content))
+            some = replace(post, recipients=tuple(recipients))
+            self.box.leave(some.batch, await pieces_of(content))
 
     async def _add(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ..config.identity import server_name
+from ..config.naming import server_name
 from ..config.settings import Config
 from ..logbook import Complaints
 from ..net.spool import Spool

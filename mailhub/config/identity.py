@@ -1,9 +1,8 @@
-"""Who the server is: its name, and the certificate that says so."""
+"""Who the server is: the certificate that says so."""
 
 from __future__ import annotations
 
 import os.path
-import socket
 from datetime import datetime
 
 from ..net.certificates import (
@@ -15,25 +14,11 @@ from ..net.certificates import (
     read_identity,
 )
 from .faults import ConfigError
-from .kinds import Unfit, host_name
+from .naming import server_name
 from .settings import Config
 
 #: The server's own certificate with its key, in the data folder.
 OWN_CERTIFICATE = "self-signed.pem"
-
-
-def server_name(config: Config) -> str:
-    """What the server calls itself.
-
-    The machine's name is taken as it is: asking DNS for a better one could
-    hold up the start.
-    """
-    if config.server.host_name:
-        return config.server.host_name
-    try:
-        return str(host_name().read(socket.gethostname(), "")) or "localhost"
-    except Unfit:
-        return "localhost"
 
 
 def given_certificate(config: Config) -> Identity | None:

@@ -18,8 +18,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..config.changes import most_workers
-from ..config.identity import server_name
 from ..config.listening import Bound, bind_rows, deal, forget_names
+from ..config.naming import server_name
 from ..config.settings import PORTS, Config
 from ..config.text import announcement
 from ..logbook import Lines

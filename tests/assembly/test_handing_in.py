@@ -10,10 +10,11 @@ from unittest import SkipTest
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mailhub.assembly import handing_in
-from mailhub.assembly.handing_in import MAX_RECIPIENTS, DropBox, nearest_office
+from mailhub.assembly import drop_box
+from mailhub.assembly.drop_box import MAX_RECIPIENTS, DropBox
+from mailhub.assembly.handing_in import nearest_office
 from mailhub.assembly.left_mail import DropFolder
-from mailhub.assembly.programs import Post
+from mailhub.assembly.posts import Post
 from mailhub.config.settings import Config, Local
 from mailhub.errors import (
     LimitReached,
@@ -70,7 +71,7 @@ class HandingInTests(Drops, SynchronousTestCase):
             seen.append(os.fstat(descriptor).st_mode & 0o777)
             sync(descriptor)
 
-        self.patch(handing_in.os, "fsync", watched)
+        self.patch(drop_box.os, "fsync", watched)
         box.leave(batch(), [b"x\r\n"])
         self.assertEqual(seen, [0o600, 0o640])
 
@@ -143,7 +144,7 @@ class OwnerTests(Drops, TestCase):
 
     async def test_others_use_the_folder_for_users_or_are_refused(self):
         config = self.prepared()
-        self.patch(handing_in, "_is_somebody_else_s", lambda data: True)
+        self.patch(drop_box, "_is_somebody_else_s", lambda data: True)
         await self.send(config)
         self.assertEqual(len(self.names()), 1)
         with self.assertRaisesRegex(LocalFault, "no .local. drop"):

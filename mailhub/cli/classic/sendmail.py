@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import chain
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from ...errors import MailError, SyntaxFault, UnknownRecipient
 from ...mail.address import Address, parse_mailbox
@@ -27,6 +27,10 @@ from ..outcome import Exit, Failure
 from .composing import from_field, read_header
 from .postqueue import flush, show
 from .sendmail_options import Call, parse
+
+if TYPE_CHECKING:
+    from ...assembly.posts import Post, Posted
+    from ...config.settings import Config
 
 T = TypeVar("T")
 
@@ -51,38 +55,47 @@ def _perform(invocation: Invocation, call: Call) -> None:
 
 
 def _send(invocation: Invocation, call: Call) -> None:
-    from ...assembly.handing_in import nearest_office  # others do without
-    from ...assembly.programs import Post
+    from ...assembly.drop_box import box_for_users  # others do without
+    from ...assembly.posts import Post
+    from ...config.naming import server_name
 
     config = invocation.config()
     source: BinaryIO = invocation.terminal.stdin.buffer
-    pieces = lines_of(source, dot_ends=call.dot_ends)
-    header, named, pieces = _opened(pieces)
+    header, named, pieces = _opened(lines_of(source, dot_ends=call.dot_ends))
     texts = [*call.recipients]
     if call.reads_recipients:
         texts += [each.decode("utf-8", "surrogateescape") for each in named.recipients]
     if not texts:
         raise Failure(Exit.USAGE, "no recipient was named")
+    host, user = server_name(config), caller()
+    sender = _sender(call, user, host)
+    own = b"" if b"from" in named.names else _from(call, sender, host, user)
+    post = Post(
+        user,
+        sender,
+        tuple(_address(text, host) for text in texts),
+        MailParameters(
+            body=call.body, ret=call.ret, envid=call.envid,
+            smtputf8=not all(map(str.isascii, texts)),
+        ),
+        RecipientParameters(call.notify),
+    )  # fmt: skip
+    whole = chain((own + header,), pieces)
+    box = box_for_users(config)
+    if box is not None:
+        box.leave(post.batch, whole)
+        return
+    _complain(_run(lambda reactor: _brought(config, reactor, post, whole)).refused)
 
-    async def post(reactor: Any) -> Any:
-        async with nearest_office(config, reactor) as office:
-            user = caller()
-            sender = _sender(call, user, office.local_name)
-            own = b"" if b"from" in named.names else _from(call, sender, office, user)
-            return await office.send(
-                Post(
-                    user, sender,
-                    tuple(_address(text, office.local_name) for text in texts),
-                    MailParameters(
-                        body=call.body, ret=call.ret, envid=call.envid,
-                        smtputf8=not all(map(str.isascii, texts)),
-                    ),
-                    RecipientParameters(call.notify),
-                ),
-                chain((own + header,), pieces),
-            )  # fmt: skip
 
-    _complain(_run(post).refused)
+async def _brought(
+    config: Config, reactor: Any, post: Post, pieces: Iterator[bytes]
+) -> Posted:
+    from ...assembly.handing_in import nearest_office
+
+    async with nearest_office(config, reactor) as office:
+        posted: Posted = await office.send(post, pieces)
+        return posted
 
 
 def _opened(pieces: Iterator[bytes]) -> tuple[bytes, Any, Iterator[bytes]]:
@@ -122,11 +135,11 @@ def _address(text: str, host: str) -> Address:
         raise Failure(Exit.USAGE, f"no address: {text!r}") from None
 
 
-def _from(call: Call, sender: Address | None, office: Any, user: str) -> bytes:
+def _from(call: Call, sender: Address | None, host: str, user: str) -> bytes:
     name = call.name
     if name is None:
         name = os.environ.get("NAME") or _real_name(user)
-    address = sender or Address("MAILER-DAEMON", office.local_name)
+    address = sender or Address("MAILER-DAEMON", host)
     try:
         return from_field(str(address), name)
     except SyntaxFault as error:
