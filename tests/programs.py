@@ -20,6 +20,7 @@ PACKAGES = {
     "openssl": "openssl",
     "postfix": "postfix",
     "promtool": "prometheus",
+    "setpriv": "util-linux",
     "strace": "strace",
     "s-nail": "s-nail",
     "swaks": "swaks",

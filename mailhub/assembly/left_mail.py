@@ -10,7 +10,7 @@ import os
 import pwd
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -27,6 +27,9 @@ from .drop_box import MAX_RECIPIENTS, WHOLE, WRITING
 
 #: What nobody has written to for so long, in seconds, will never be whole.
 ABANDONED = 86_400.0
+#: Files of one user that are thought of at a time (attack: a million of them, for
+#: the memory that their names take).
+MAX_OF_USER = 1_000
 #: Octets of an envelope before its message.
 MAX_HEAD = 4 << 20
 
@@ -77,16 +80,23 @@ class DropFolder:
         self._spool = spool
         self._complaints = Complaints()
 
-    def waiting(self, now: float) -> list[Waiting]:
-        """What can be taken, in fair order; what never will be is removed."""
+    def waiting(
+        self, now: float, without: Container[str] = frozenset()
+    ) -> list[Waiting]:
+        """What can be taken, in fair order; what never will be is removed.
+
+        :param without: names that are passed over.
+        """
         found: dict[int, list[Waiting]] = {}
         with os.scandir(self.path) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     if _is_message(entry.name, status, WHOLE):
-                        each = Waiting(entry.name, status.st_uid, status.st_mtime)
-                        found.setdefault(each.user_id, []).append(each)
+                        own = found.setdefault(status.st_uid, [])
+                        if len(own) < MAX_OF_USER and entry.name not in without:
+                            each = Waiting(entry.name, status.st_uid, status.st_mtime)
+                            own.append(each)
                     elif not _may_become_one(entry.name, status, now):
                         self._discard(entry.name, status, "it is no message")
         return list(fair(found))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 from twisted.application.service import Service
@@ -120,22 +119,23 @@ class TakingIn(Service):
         if not (self._waits or self._has_changed()):
             return
         now = self._clock.seconds()
+        later = {name: when for name, when in self._later.items() if when > now}
+        self._later = later
         try:
-            found = await self._in_thread(lambda: self._folder.waiting(time.time()))
+            found = await self._in_thread(
+                lambda: self._folder.waiting(time.time(), later)
+            )
         except OSError as error:
             self._complain(error)
             return
-        due = [each for each in found if self._later.get(each.name, 0.0) <= now]
-        chosen = list(islice(due, TURN))
+        chosen = found[:TURN]
         for start in range(0, len(chosen), AT_ONCE):
             if not self.running:
                 return
             some = chosen[start : start + AT_ONCE]
             await gatherResults([Deferred.fromCoroutine(self._take(e)) for e in some])
             await self._in_thread(self._folder.sync)
-        names = {each.name for each in found}
-        self._later = {n: t for n, t in self._later.items() if n in names}
-        self._waits = bool(found)
+        self._waits = bool(found or self._later)
 
     def _has_changed(self) -> bool:
         """Whether somebody may have put something there since the last look."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhub.assembly import left_mail
 from mailhub.assembly.left_mail import (
     ABANDONED,
     DropFolder,
@@ -116,6 +117,18 @@ class LeftMailTests(Drops, SynchronousTestCase):
             [waiting] = self.waiting()
             self.assertEqual(self.folder.read(waiting) is not None, is_read)
             self.folder.remove(waiting)
+
+    def test_so_many_of_one_user_are_thought_of_and_no_more(self):
+        self.patch(left_mail, "MAX_OF_USER", 3)
+        paths = [self.leave() for _ in range(3)]
+        self.assertEqual(len(self.waiting()), 3)
+        paths.append(self.leave())
+        self.assertEqual(len(self.waiting()), 3)
+        # Those that wait for another time do not stand in the way of the others.
+        put_off = {path.name for path in paths[:3]}
+        found = self.folder.waiting(NOW, put_off)
+        self.assertEqual([each.name for each in found], [paths[3].name])
+        self.assertEqual(len(self.names()), 4)
 
     def test_what_is_gone_again_is_nothing(self):
         path = self.leave()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 from mailhub.cli.outcome import Exit
@@ -109,6 +112,16 @@ class SendmailTests(CommandTests):
         self.assertTrue(self.out.endswith("221 2.0.0 Bye\r\n"), self.out)
         [octets] = self.inbox("jo@example.org")
         self.assertTrue(octets.endswith(b"by SMTP\r\n"))
+
+    def test_users_who_leave_mail_do_not_wait_for_twisted(self):
+        modules = "cli.classic.sendmail", "assembly.drop_box", "assembly.posts"
+        text = "".join(f"import mailhub.{name}; " for name in modules)
+        text += "import sys; print({'twisted', 'cryptography'} & {*sys.modules})"
+        found = subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        self.assertEqual(found.stdout, "set()\n")
 
     def test_the_queue_is_listed_by_bp(self):
         self.send("-bp")
