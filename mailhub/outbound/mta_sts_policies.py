@@ -135,6 +135,7 @@ class Policies:
         self._now = now
         self._shelf = shelf
         self._known: dict[str, Known] = {}
+        self._absent: dict[str, None] = {}
         self._failed: dict[str, tuple[str, float]] = {}
         self._fetching: dict[str, list[Deferred[None]]] = {}
         self._tidied = 0.0
@@ -162,18 +163,21 @@ class Policies:
 
     def _recall(self, domain: str) -> Known | None:
         known = self._known.get(domain)
-        if known is None and self._shelf is not None:
+        if known is None and self._shelf is not None and domain not in self._absent:
             known = self._shelf.get(domain)
             if known is not None:
                 self._remember(domain, known)
+            else:
+                _make_room(self._absent)
+                self._absent[domain] = None
         if known is None or known.ends <= self._now():
             return None
         return known
 
     def _remember(self, domain: str, known: Known) -> None:
+        self._absent.pop(domain, None)
         self._known.pop(domain, None)
-        if len(self._known) >= MAX_DOMAINS:
-            del self._known[next(iter(self._known))]
+        _make_room(self._known)
         self._known[domain] = known
 
     async def _ident(self, domain: str) -> str | None:
@@ -231,6 +235,11 @@ class Policies:
         self.log.warn("no MTA-STS policy of {domain}: {error}",
                       domain=domain, error=error)  # fmt: skip
         self._failed.pop(domain, None)
-        if len(self._failed) >= MAX_DOMAINS:
-            del self._failed[next(iter(self._failed))]
+        _make_room(self._failed)
         self._failed[domain] = ident, self._now() + RETRY
+
+
+def _make_room(remembered: dict[str, Any]) -> None:
+    """Forget the oldest, if there are as many as there may be."""
+    if len(remembered) >= MAX_DOMAINS:
+        del remembered[next(iter(remembered))]

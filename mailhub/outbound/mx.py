@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 
 from ..errors import DNSFault, NoSuchDomain, Status
 from ..mail.dns import MX, Answer, RecordType
@@ -95,14 +95,12 @@ async def addresses_of(host: str, resolver: object, families: str) -> list[str]:
     if host == "localhost":
         # RFC 6761, section 6.3: DNS is not asked.
         return ["127.0.0.1", "::1"]
-    kinds = _KINDS[families]
-    found: list[list[str] | DNSFault]
-    if len(kinds) == 1:
-        found = [await _lookup(host, kinds[0], resolver)]
-    else:
-        found = await gatherResults(
-            [Deferred.fromCoroutine(_lookup(host, kind, resolver)) for kind in kinds]
-        )
+    # They are asked for at the same time.
+    asked = [
+        Deferred.fromCoroutine(_lookup(host, kind, resolver))
+        for kind in _KINDS[families]
+    ]
+    found = [await each for each in asked]
     addresses = [
         address for each in found if isinstance(each, list) for address in each
     ]

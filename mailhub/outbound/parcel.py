@@ -99,6 +99,8 @@ class Parcel:
     @property
     def is_tls_waived(self) -> bool:
         """Whether its sender wants it to arrive rather than to be secret."""
+        if b"tls-required" not in self.header.lower():
+            return False
         return _WAIVED.search(self.header) is not None
 
     @property

@@ -186,8 +186,19 @@ class PoliciesTests(SynchronousTestCase):
             self.successResultOf(self.ask(name))
         self.assertEqual(len(self.policies._known), 1)
         self.assertEqual(len(self.policies._failed), 1)
+        self.assertEqual(len(self.policies._absent), 1)
         self.assert_patterns("mx.far.example")
         self.assertEqual(self.fetched.count(DOMAIN), 1)
+
+    def test_the_disk_is_not_asked_again_for_what_it_does_not_have(self):
+        asked = []
+        self.patch(self.shelf, "get", asked.append)
+        for _ in range(3):
+            self.assertIsNone(self.policy())
+        self.assertEqual(asked, [DOMAIN])
+        self.publish("1", text())
+        self.assert_patterns("mx.far.example")
+        self.assertNotIn(DOMAIN, self.policies._absent)
 
     def test_names_that_are_no_domain_are_not_looked_for(self):
         """Attack: a domain that is a path."""
