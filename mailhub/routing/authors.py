@@ -11,12 +11,12 @@ from ..mail.addressspans import Span, address_spans
 from ..mail.headers import MAX_LINE, FieldSpan, field_spans, header_end
 from ..store.content import READ_SIZE
 
-#: What Postfix's cleanup takes for a sender's address in a header, and Sendmail's
-#: MASQUERADE_AS likewise: RFC 5322, sections 3.6.2, 3.6.6 and 4.5.6; RFC 8098.
+#: Where Postfix looks for addresses of senders, and Resent-Reply-To, which Sendmail
+#: takes for one: RFC 5322, sections 3.6.2, 3.6.6 and 4.5.6; RFC 8098, section 2.1.
 SENDER_FIELDS = frozenset({
     b"from", b"sender", b"reply-to", b"resent-from", b"resent-sender",
     b"resent-reply-to", b"errors-to", b"return-receipt-to",
-    b"disposition-notification-to",
+    b"disposition-notification-to", b"mail-followup-to",
 })  # fmt: skip
 #: Who has signed a header has decided what is in it (RFC 6376, section 3.5).
 _SIGNATURES = frozenset({b"dkim-signature", b"arc-seal"})

@@ -80,7 +80,7 @@ class RewritingTests(SynchronousTestCase):
         for name in (
             b"From", b"Sender", b"Reply-To", b"Resent-From", b"Resent-Sender",
             b"Resent-Reply-To", b"Errors-To", b"Return-Receipt-To",
-            b"Disposition-Notification-To",
+            b"Disposition-Notification-To", b"Mail-Followup-To",
         ):  # fmt: skip
             self.assertEqual(
                 self.new(name + b": a@b.example.org\r\n\r\n"),
