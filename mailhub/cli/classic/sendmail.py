@@ -269,6 +269,44 @@ def _nothing(invocation: Invocation, call: Call) -> None:
     """What the server does by itself, or has not."""
 
 
+def _verify(invocation: Invocation, call: Call) -> None:
+    """-bv: where mail for each address would go, in Sendmail's words.
+
+    :raises Failure: nobody gets it; with what a sender would be told.
+    """
+    from ...config.naming import server_name
+    from ...mail.address import format_mailbox
+    from ..trace import decided
+
+    if not call.recipients:
+        raise Failure(Exit.USAGE, "no recipient was named")
+    config = invocation.config()
+    told: list[str] = []
+    for text in call.recipients:
+        address = format_mailbox(_address(text, server_name(config))).decode()
+        decision = decided(config, address)
+        if decision["users"] is not None:
+            told.append(f"{address}... {decision['users']}")
+            continue
+        for place in _places(decision):
+            line = f"{address}... deliverable: mailer {place}\n"
+            invocation.terminal.stdout.write(line)
+    if told:
+        raise Failure(Exit.NO_USER, "\n".join(told))
+
+
+def _places(decision: dict[str, Any]) -> Iterator[str]:
+    for each in decision["mailboxes"]:
+        yield f"local, user {each['user']}"
+    from ...mail.routes import is_way
+
+    for each in decision["leaves"]:
+        mailer, host = "esmtp", each["destination"]
+        if is_way(host):
+            mailer, _, host = host.partition(":")
+        yield f"{mailer}, host {host}, user {each['recipient']}"
+
+
 def _check_aliases(invocation: Invocation, call: Call) -> None:
     from .newaliases import main as newaliases
 
@@ -283,4 +321,5 @@ _MODES: dict[str, Callable[[Invocation, Call], None]] = {
     "flush": _flush,
     "start": _start,
     "nothing": _nothing,
+    "verify": _verify,
 }

@@ -21,6 +21,7 @@ _LETTERS = (
 MODES = {
     "m": "send", "a": "send", "s": "smtp", "p": "list", "d": "start", "l": "start",
     "D": "start", "h": "nothing", "H": "nothing", "i": "aliases",
+    "v": "verify",
 }  # fmt: skip
 _NOTIFY = {
     "success": Notify.SUCCESS, "failure": Notify.FAILURE, "delay": Notify.DELAY

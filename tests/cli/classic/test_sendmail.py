@@ -113,6 +113,21 @@ class SendmailTests(CommandTests):
         [octets] = self.inbox("jo@example.org")
         self.assertTrue(octets.endswith(b"by SMTP\r\n"))
 
+    def test_bv_tells_where_mail_would_go_and_sends_none(self):
+        self.works("alias", "add", "all@example.org", "jo@example.org", "x@far.example")
+        self.send("-bv", "jo@example.org", "all@example.org", text="")
+        self.assertEqual(
+            self.out,
+            "jo@example.org... deliverable: mailer local, user jo@example.org\n"
+            "all@example.org... deliverable: mailer local, user jo@example.org\n"
+            "all@example.org... deliverable: mailer esmtp, host far.example,"
+            " user x@far.example\n",
+        )
+        self.assertEqual(self.inbox("jo@example.org"), [])
+        told = self.send("-bv", "nobody@example.org", text="", code=Exit.NO_USER)
+        self.assertIn("nobody@example.org... ", told)
+        self.send("-bv", text="", code=Exit.USAGE)
+
     def test_users_who_leave_mail_do_not_wait_for_twisted(self):
         modules = "cli.classic.sendmail", "assembly.drop_box", "assembly.posts"
         text = "".join(f"import mailhub.{name}; " for name in modules)
