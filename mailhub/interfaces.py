@@ -217,6 +217,11 @@ class IQueue(Interface):
             died: each of their recipients has one more of ``Waiting.faults``.
         """
 
+    def hasten(latest, now):
+        """*async* -> ``int``: recipients that were to wait beyond *latest*, though not
+        by the wish of their sender (RFC 4865), and are due *now*.
+        """
+
     def next_due(now):
         """*async* -> when the next becomes due after *now*, or ``None``.
 

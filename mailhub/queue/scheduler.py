@@ -21,7 +21,7 @@ from .attempts import Attempts
 from .endings import STORE_PAUSE, Endings
 from .figures import Figures, look
 from .keepers import Begun, Keepers
-from .lanes import Errand, Lane, Lanes
+from .lanes import LONGEST_SILENCE, Errand, Lane, Lanes
 from .notices import Notices
 from .probation import ALONE, MAX_FAULTS, Probation
 from .steady import Memory, QueueTime
@@ -297,9 +297,21 @@ class Scheduler:
             if self.keepers is not None:
                 self._enter(self.keepers)
                 await self._inherit(self.keepers)
+            await self._hasten()
         finally:
             self._is_looking = False
             self._look_soon()
+
+    async def _hasten(self) -> None:
+        """Nothing waits for a time that was a fault of the clock."""
+        now, limits = self.time.now(), self.limits
+        longest = max(limits.longest_retry, limits.first_retry, LONGEST_SILENCE)
+        number = await self._queue.hasten(now + 2 * longest, now)
+        if number:
+            self.log.warn(
+                "{number} recipients waited for a time that is far ahead, and are due",
+                number=number,
+            )
 
     def _enter(self, keepers: Keepers) -> None:
         try:

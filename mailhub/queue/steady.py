@@ -35,7 +35,7 @@ class Slip(NamedTuple):
 class Known:
     """What a process knows of time when it ends, for the next one.
 
-    :ivar now: what :meth:`QueueTime.now` said, when the machine's clock said *wall*.
+    :ivar wall: what the machine's clock said; *latest*: the latest time that it has.
     :ivar ahead: jumps ahead that nobody has taken back; *between*: what was paid back
         to who came while the clock was behind.
     :ivar behind: seconds by which the clock has gone back for the time being; it has
@@ -43,7 +43,7 @@ class Known:
     """
 
     wall: float
-    now: float
+    latest: float
     ahead: list[Slip]
     between: list[Slip]
     behind: float = 0.0
@@ -73,7 +73,7 @@ class QueueTime:
         #: Jumps ahead that nobody has taken back, and what came while it was behind.
         self._ahead: list[Slip] = []
         self._between: list[Slip] = []
-        self._behind = self._low = self._high = 0.0
+        self._behind = self._low = self._high = self._latest = 0.0
         self._is_starting = False
         self.jumps = 0
 
@@ -110,25 +110,26 @@ class QueueTime:
 
     def known(self) -> Known:
         """What another process may go on with."""
-        now = self.now()
+        latest = max(self.now(), self._latest)
         return Known(
-            self.wall(), now, [*self._ahead], [*self._between], self._behind, self._low,
-            self._high,
+            self.wall(), latest, [*self._ahead], [*self._between], self._behind,
+            self._low, self._high,
         )
 
     def resume(self, known: Known) -> None:
-        """Go on with what another process has known, as if it had been this one."""
+        """Go on with what another process has known, but by the clock as it is."""
         self._ahead, self._between = [*known.ahead], [*known.between]
         self._behind, self._low, self._high = known.behind, known.low, known.high
+        self._latest = known.latest
         steady = self._steady()
         passed = self.wall() - known.wall
         if not 0.0 <= passed <= LONGEST_BREAK:
             passed = 0.0
-        self._offset = known.wall + passed - steady
-        self._furthest = known.now + passed - steady
+        self._offset = self._furthest = known.wall + passed - steady
         self._is_starting = True
         self.now()
         self._is_starting = False
+        self._furthest = self._offset
 
     def _jump(self, steady: float, jump: float) -> None:
         self.log.warn(
@@ -148,7 +149,7 @@ class QueueTime:
             self._high = max(self._high, before)
             self._between.append(Slip(self._low, self._high, paid))
         if jump > paid:
-            last = max(before, furthest)
+            last = max(before, furthest, self._latest)
             self._ahead.append(Slip(0.0, last, jump - paid, self._is_starting))
 
     def _go_back(self, before: float, back: float) -> None:

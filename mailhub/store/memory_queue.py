@@ -247,6 +247,21 @@ class MemoryQueue:
             self._watchers.call()
         return len(own)
 
+    async def hasten(self, latest: float, now: float) -> int:
+        rows = [
+            row
+            for row in self._rows.values()
+            if row.state == LATER
+            and row.wake > latest
+            and (row.kept.message.parameters.hold_until or 0.0) < row.wake
+        ]
+        for row in rows:
+            row.waiting = replace(row.waiting, due=now)
+            self._queue(row, now)
+        if rows:
+            self._watchers.call()
+        return len(rows)
+
     async def next_due(self, now: float) -> float | None:
         wakes = self._wakes
         while wakes and wakes[0][3].stamp != wakes[0][2]:

@@ -1,9 +1,10 @@
-"""The contract of a queue: how often a message has made the server fail."""
+"""The contract of a queue: what has gone wrong, in the server or with its clock."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from mailhub.mail.envelope import MailParameters
 from mailhub.mail.queue_list import ALL, Alteration
 from mailhub.mail.queued import Disposal
 
@@ -27,6 +28,24 @@ class FaultContract(QueueFixture):
         await self.queue.free(ME, {again.token})
         [entry, _] = await self.queue.entries(ALL, 10)
         self.assertEqual([each.faults for each in entry.recipients], [2, 2])
+
+    async def test_nobody_waits_for_a_time_that_is_too_far_ahead(self):
+        wish = MailParameters(hold_until=NOW + 9 * DAY)
+        await self.put(
+            sending("A"), sending("B"), sending("C"),
+            sending("D", due=NOW + 9 * DAY, parameters=wish),
+            sending("E", due=NOW + 9 * DAY, hold="look"),
+        )
+        for number, lent in enumerate(await self.lease()):
+            await self.queue.settle(lent, later(lent, NOW + (2 + number) * DAY))
+        calls = []
+        self.addCleanup(self.queue.watch(lambda: calls.append(1)))
+        self.assertEqual(await self.queue.hasten(NOW + 3 * DAY, NOW + 7), 1)
+        self.assertNotEqual(calls, [])
+        self.assertEqual(await self.queue.hasten(NOW + 3 * DAY, NOW + 7), 0)
+        [lent] = await self.lease(now=NOW + 7)
+        self.assertEqual(lent.message.queue_id, "C")
+        self.assertEqual([each.due for each in lent.recipients], [NOW + 7])
 
     async def test_a_settlement_says_how_often_the_server_has_failed(self):
         await self.put(sending("A"))

@@ -205,6 +205,11 @@ async def _queue(store: SQLiteStore) -> None:
     await queue.alter(seen, Alteration(hold="x"), NOW)
     await queue.alter(seen, Alteration(hold="", retry=True, priority=3), NOW)
     await queue.ages(NOW, (60.0,))
+    await queue.settle(
+        (await queue.lease(NET, 10, ME, NOW, NOW + 60))[-1],
+        [Settlement(two, Disposal.LATER, due=NOW + 900)],
+    )
+    await queue.hasten(NOW + 800, NOW)
     await queue.ready(NOW + 600, 10)
     await queue.free(ME)
     await queue.alter(seen, Alteration(delete=True), NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -109,6 +110,21 @@ class SQLiteQueue:
             freed += number
             if not after:
                 return freed
+
+    async def hasten(self, latest: float, now: float) -> int:
+        hastened, after = 0, (latest, sys.maxsize)
+        while True:
+            access = self._access()
+            with access.reading() as connection:
+                found, following = queue_leasing.too_late(connection, after)
+            if found:
+                hastened += await access.change(
+                    partial(queue_leasing.hasten, recipient_ids=found, now=now)
+                )
+            if following is None:
+                return hastened
+            after = following
+            await deferLater(access.reactor, 0)
 
     async def open(self, message_id: int) -> IContent:
         access = self._access()

@@ -14,9 +14,16 @@ from ...mail.queued import Backlog, Lease, QueuedMessage, Waiting
 from ..queueing import in_parts
 from .change import Change
 from .queue_adding import next_numbers
-from .queue_rows import MESSAGE, MESSAGE_COLUMNS, WAITING, message_of, waiting_of
-from .queue_tables import LENT
-from .queue_turns import let_go, note_ready, wake
+from .queue_rows import (
+    MESSAGE,
+    MESSAGE_COLUMNS,
+    WAITING,
+    message_of,
+    unpack_parameters,
+    waiting_of,
+)
+from .queue_tables import LATER, LENT
+from .queue_turns import let_go, make_ready, note_ready, wake
 
 #: Recipients that a free-for-all looks at in one transaction.
 _STEP = 1000
@@ -25,6 +32,12 @@ READY_DESTINATIONS = (
     "select destination, since from queue_destination order by since limit ?"
 )
 NEXT_DUE = "select min(wake) from queue_recipient where wake > ?"
+TOO_LATE = (
+    "select r.wake, r.recipient_id, r.state, m.parameters from queue_recipient r"
+    " join queue_message m on m.message_id = r.message_id"
+    " where r.wake >= ?1 and (r.wake, r.recipient_id) > (?1, ?2)"
+    " order by r.wake, r.recipient_id limit ?3"
+)
 IN_TURN = (
     f"select m.span, r.rank, r.origin, r.turn, {MESSAGE}, {WAITING}"
     " from queue_recipient r join queue_message m on m.message_id = r.message_id"
@@ -170,6 +183,36 @@ def renew(change: Change, lent: Lease, until: float) -> Lease | None:
         (until, lent.token, json.dumps([number for number, _, _ in rows])),
     )
     return replace(lent, until=until)
+
+
+def too_late(
+    connection: sqlite3.Connection, after: tuple[float, int]
+) -> tuple[list[int], tuple[float, int] | None]:
+    """Recipients that are to wait, though not by the wish of their sender: some.
+
+    :param after: those that wait until then, with greater numbers, and beyond.
+
+    -> them, and after whom to go on; ``None`` for the end
+    """
+    rows = connection.execute(TOO_LATE, (*after, _STEP)).fetchall()
+    found = [
+        recipient_id
+        for wake, recipient_id, state, packed in rows
+        if state == LATER and (unpack_parameters(packed).hold_until or 0.0) < wake
+    ]
+    return found, rows[-1][:2] if len(rows) == _STEP else None
+
+
+def hasten(change: Change, recipient_ids: Sequence[int], now: float) -> int:
+    """Let recipients be due *now* that are to wait.  -> how many still were"""
+    chosen = json.dumps(recipient_ids)
+    rows = change.connection.execute(
+        "update queue_recipient set due = ?, wake = ? where state = ? and"
+        " recipient_id in (select value from json_each(?)) returning recipient_id",
+        (now, now, LATER, chosen),
+    ).fetchall()
+    make_ready(change, [recipient_id for (recipient_id,) in rows])
+    return len(rows)
 
 
 def tokens_of(
