@@ -264,7 +264,7 @@ def _perform(
     tell(f"stopped: {trial.stalling.stalled}, at the end of it {held_still} open")
     results.expect(
         f"slow at the same time: {present} clients, {held_still} other servers",
-        present == scale.crawlers and held_still >= scale.sends // 4,
+        present >= scale.crawlers * 0.95 and held_still >= scale.sends // 4,
     )
     are_given_up = _judge_deadlines(results, trial)
     trial.crawlers.stop()
