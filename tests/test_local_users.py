@@ -133,6 +133,20 @@ class FolderTests(LocalUsers):
             self.assertEqual(b"\r\nbody\r\n" in octets, has_body, words)
             self.assertIn(b"\r\nSubject: x\r\n", octets)
 
+    async def test_other_settings_count_from_then_on(self):
+        await self.serve(store=Store("memory"))
+        mail = ENVELOPE.replace(b"nobody@mail.example.org", b"boss@far.example")
+        self.leave(mail)
+        await self.mail(1)
+        config = self.server.config
+        trusting = replace(config, local=replace(config.local, trusted=(NAME,)))
+        self.server.prepare(trusting)()
+        self.leave(mail)
+        first, second = await self.mail(2)
+        if os.geteuid() == 0:
+            self.assertIn(b"X-Authentication-Warning: ", first)
+        self.assertNotIn(b"X-Authentication-Warning: ", second)
+
     async def test_a_loop_comes_back_instead_of_going_on(self):
         await self.serve()
         rounds = b"Received: by x.example; Sat, 21 Nov 2026 11:00:00 +0000\n" * 60
