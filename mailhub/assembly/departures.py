@@ -153,6 +153,7 @@ class Departures:
             self._reactor,
             self.resolver,
             name,
+            listening=[each.host for each in config.listen.endpoints("smtp")],
             policies=tls_policies_of(config, self._reactor, self.resolver),
             others=others,
             capacity=self.capacity,

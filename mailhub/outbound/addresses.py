@@ -8,6 +8,7 @@ an MX that leads to services inside our network, or back to us).
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import (
     IPv4Address,
@@ -75,6 +76,16 @@ def is_own(address: str) -> bool:
             return bool(trying.getsockname()[0] == address)
     except OSError:
         return False
+
+
+def leads_to(address: str, listening: Collection[str]) -> bool:
+    """Whether who connects to *address* gets a server that listens at *listening*.
+
+    :param listening: addresses; ``0.0.0.0`` and ``::`` are all that the machine has.
+        On one of its own that the server does not listen at, another one may.
+    """
+    everywhere = "::" if ":" in address else "0.0.0.0"
+    return address in listening or (everywhere in listening and is_own(address))
 
 
 def is_loopback(address: str) -> bool:

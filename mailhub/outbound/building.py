@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..config.settings import Outbound
@@ -26,6 +26,7 @@ def way_out(
     resolver: Any,
     host_name: str,
     *,
+    listening: Collection[str] = (),
     policies: TLSPolicies | None = None,
     trust: PublicTrust | None = None,
     others: Mapping[str, Any] | None = None,
@@ -35,6 +36,7 @@ def way_out(
 
     :param resolver: an ``IResolver``.
     :param host_name: what this server calls itself.
+    :param listening: at which addresses it takes mail from other servers.
     :param policies: what servers have to prove; those of DANE unless given.
     :param trust: the authorities whose certificates prove a smarthost's name.
     :param others: see :class:`~mailhub.outbound.ways.WayOut`; ``http`` is there.
@@ -48,6 +50,7 @@ def way_out(
     carrier = Carrier(reactor, sessions, settings.attempt, settings.connections)
     choice = Choice(
         frozenset((host_name.lower(),)),
+        frozenset(listening),
         settings.allow_private,
         settings.families,
         settings.port,

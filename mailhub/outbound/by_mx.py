@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import MailError, Status
 from ..mail.queued import Result
 from ..smtp.client import SMTPClient
-from .addresses import is_own, is_public, literal_address
+from .addresses import is_public, leads_to, literal_address
 from .carrier import Carrier, gravest
 from .mx import Exchanges, addresses_of, exchanges_of
 from .parcel import Parcel
@@ -24,11 +24,13 @@ class Choice:
     """Which servers are used.
 
     :ivar own_names: of this server, in lower case.
+    :ivar listening: at which addresses it takes mail from other servers.
     :ivar allow_private: whether DNS may lead into private networks, or to ourselves.
     :ivar families: see :func:`mailhub.outbound.mx.addresses_of`.
     """
 
     own_names: Collection[str] = ()
+    listening: Collection[str] = ()
     allow_private: bool = False
     families: str = "ipv6"
     port: int = 25
@@ -127,7 +129,7 @@ class ByMX:
             if not public:
                 text = f"{host} leads into a private network: {addresses[0]}"
                 raise NowhereToGo(text, Status.ROUTING_LOOP)
-            if any(is_own(each) for each in public):
+            if any(leads_to(each, choice.listening) for each in public):
                 raise NowhereToGo(f"{host} leads to this server", Status.ROUTING_LOOP)
             addresses = public
         return [Place(address, choice.port, host) for address in addresses]

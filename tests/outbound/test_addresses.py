@@ -121,7 +121,16 @@ class ForgedRequestTests(WayCase):
     async def test_so_is_one_that_has_its_address(self):
         self.patch(by_mx, "is_public", bool)
         self.exchange((10, "mx.far.example", "127.0.0.1"))
-        self.assertEqual(await self.refused(), [("failed", "5.4.6")])
+        for listening in (("0.0.0.0",), ("::", "127.0.0.1")):
+            refused = await self.refused(listening=listening)
+            self.assertEqual(refused, [("failed", "5.4.6")], listening)
+
+    async def test_at_another_address_of_this_machine_another_server_may_be(self):
+        self.patch(by_mx, "is_public", bool)
+        self.exchange((10, "mx.far.example", "127.0.0.1"))
+        far = self.far()
+        self.make(far.port, allow_private=False, listening=("::", "127.0.0.2"))
+        self.assertEqual(told(await self.send()), [("delivered", "2.0.0")])
 
     async def test_so_is_one_that_has_its_name_behind_any_address(self):
         far = self.far(replies={b"EHLO": b"250 ME.example hello"})

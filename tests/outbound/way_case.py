@@ -53,13 +53,14 @@ class WayCase(TestCase):
     def make(self, port: int = 25, **more: Any) -> WayOut:
         """The way out."""
         others = more.pop("others", None)
+        listening = more.pop("listening", ())
         policies = more.pop("policies", None) or TLSPolicies(None)
         clock = more.pop("reactor", reactor)
         capacity = more.pop("capacity", None)
         chosen = {"allow_private": True, "families": "ipv4-only", "port": port} | more
         self.way = way_out(
             Outbound(**chosen), clock, self.names, "me.example", policies=policies,
-            others=others, capacity=capacity,
+            others=others, listening=listening, capacity=capacity,
         )  # fmt: skip
         self.addCleanup(lambda: Deferred.fromCoroutine(self.way.stop()))
         return self.way
