@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
+from ipaddress import ip_address
 
 from .dates import format_date, format_utc
 from .envelope import MailParameters
@@ -298,7 +299,7 @@ def _recipient_block(report: Report, each: RecipientReport) -> bytes:
     if each.original:
         fields.insert(0, ("Original-Recipient", _typed(each.original)))
     if each.host:
-        fields.append(("Remote-MTA", f"dns; {each.host}"))
+        fields.append(("Remote-MTA", f"dns; {_name_or_literal(each.host)}"))
     if each.reply:
         kind = "smtp" if _CODED.match(each.reply) else "x-mailhub"
         fields.append(("Diagnostic-Code", f"{kind}; {each.reply}"))
@@ -351,6 +352,15 @@ def _is_text(octets: bytes) -> bool:
         and b"\0" not in octets
         and not _LONG_LINE.search(octets)
     )
+
+
+def _name_or_literal(host: str) -> str:
+    """A server in ``Remote-MTA`` (RFC 3461, section 9.3)."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
 
 
 def _typed(original: str) -> str:

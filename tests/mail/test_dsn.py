@@ -74,6 +74,16 @@ class ComposingTests(SynchronousTestCase):
             ],
         )
 
+    def test_a_server_without_a_name_is_its_address(self):
+        for host, named in (
+            ("192.0.2.1", "dns; [192.0.2.1]"),
+            ("2001:DB8::1", "dns; [IPv6:2001:db8::1]"),
+            ("mx.example.net", "dns; mx.example.net"),
+        ):
+            [recipient] = REPORT.recipients
+            report = replace(REPORT, recipients=(replace(recipient, host=host),))
+            self.assertIn(("Remote-MTA", named), fields(report)[1])
+
     def test_its_header_says_what_it_is(self):
         message = message_from_bytes(compose(REPORT), policy=policy.SMTP)
         self.assertEqual(message["Auto-Submitted"], "auto-replied")
