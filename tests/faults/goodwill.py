@@ -27,10 +27,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Window:
-    """A time."""
+    """A time.
+
+    :ivar worked: seconds that the server's processors have worked in it.
+    """
 
     begin: float
     end: float
+    worked: float
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,16 @@ class Pace:
 
     :ivar rate: messages per second.
     :ivar p99: seconds that 99 of 100 took at most.
+    :ivar work: seconds that the server's processors have worked for each.
     """
 
     rate: float
     p99: float
+    work: float
 
     def __str__(self) -> str:
-        return f"{self.rate:.0f} a second, p99 {self.p99 * 1000:.0f} ms"
+        p99, work = self.p99 * 1000, self.work * 1000
+        return f"{self.rate:.0f} a second, p99 {p99:.0f} ms, work {work:.2f} ms"
 
 
 class Goodwill:
@@ -158,6 +165,8 @@ def pace(done: Sequence[Done], windows: Sequence[Window]) -> Pace:
         if any(window.begin <= each.at < window.end for window in windows)
     )
     if not times:
-        return Pace(0.0, float("inf"))
+        return Pace(0.0, float("inf"), float("inf"))
     length = sum(window.end - window.begin for window in windows)
-    return Pace(len(times) / length, times[len(times) * 99 // 100])
+    work = sum(window.worked for window in windows)
+    number = len(times)
+    return Pace(number / length, times[number * 99 // 100], work / number)

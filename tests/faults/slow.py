@@ -296,9 +296,10 @@ def _windows(trial: Trial) -> tuple[Window, Window]:
     for begin in (trial.goodwill.deliver, trial.goodwill.send):
         begin()
         time.sleep(trial.scale.settling)
-        began = time.monotonic()
+        began, worked = time.monotonic(), trial.server.processor_seconds()
         time.sleep(trial.scale.window)
-        windows.append(Window(began, time.monotonic()))
+        worked = trial.server.processor_seconds() - worked
+        windows.append(Window(began, time.monotonic(), worked))
     return windows[0], windows[1]
 
 
