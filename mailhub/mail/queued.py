@@ -185,8 +185,8 @@ class Result:
         was none, what happened.
     :ivar host: the other server's name, ``""`` if none was reached.
     :ivar address: its IP address, or ``""``.
-    :ivar reached: ``False`` if no server of the destination could be talked to, so
-        that nobody else's mail for it would have fared better.
+    :ivar reached: ``False`` if no server of the destination could be talked to, or
+        none to the end, so that nobody else's mail for it would have fared better.
     """
 
     outcome: Outcome
