@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from mailhub.mail.queued import Disposal, Settlement
 from mailhub.queue.keepers import Keepers
+from mailhub.store.sqlite.schema import FILE_NAME
 
 from .folders import FolderTestCase, lines
 from .rig import DAY, DELIVERED, HOUR, MINUTE, after, now_of
@@ -19,6 +22,12 @@ from .test_scheduler import RigTestCase
 MESSAGES = 60
 #: Attempts under way at a time, and seconds of a lease.
 SENDS, LEASE = 5, 1.0
+
+
+def stop(process):
+    """Freeze *process*, which does it in its own time."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
 
 
 class ProcessTests(FolderTestCase):
@@ -31,6 +40,23 @@ class ProcessTests(FolderTestCase):
             self.assertLess(time.monotonic(), end)
             await deferLater(reactor, 0.005)
 
+    async def freeze(self, process, folder):
+        """Stop *process* while it writes nothing.
+
+        Inside a transaction it would keep everybody else from writing until it wakes.
+        """
+        with closing(sqlite3.connect(f"{folder}/{FILE_NAME}", timeout=0)) as database:
+            while True:
+                stop(process)
+                try:
+                    database.execute("begin immediate")
+                except sqlite3.OperationalError:
+                    process.send_signal(signal.SIGCONT)
+                    await deferLater(reactor, 0.002)
+                else:
+                    database.rollback()
+                    return
+
     async def test_each_message_is_claimed_once_and_what_comes_late_is_refused(self):
         folder, ledger = self.places()
         every = {f"u{number}@d.example" for number in range(MESSAGES)}
@@ -38,7 +64,7 @@ class ProcessTests(FolderTestCase):
         limits = {"lease": LEASE, "sends": SENDS}
         frozen = self.start_victim(folder, ledger, **limits)
         await self.until(lambda: os.path.getsize(ledger) > 0)
-        frozen.send_signal(signal.SIGSTOP)
+        await self.freeze(frozen, folder)
         before = sum(lines(ledger).values())
         self.assertLess(before, MESSAGES)
         keepers = Keepers(f"{folder}/run/keepers")
