@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import LocalFault
+from .whole_file import replace_file
 
 #: How long a certificate of our own is valid: Apple's clients refuse those that
 #: are valid for longer.
@@ -112,7 +112,7 @@ def ensure_own(path: str, host_names: Iterable[str], now: datetime) -> Identity:
             return identity
     identity = make_identity(names, now)
     try:
-        _write(path, identity)
+        replace_file(path, _octets_of(identity))
     except OSError as error:
         raise CertificateFault(f"{path}: {error.strerror}") from error
     return identity
@@ -152,30 +152,10 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _write(path: str, identity: Identity) -> None:
-    """Write to *path*, readable for us only: all of it, or nothing."""
-    text = identity.key.private_bytes(
+def _octets_of(identity: Identity) -> bytes:
+    """Key and certificates, in PEM."""
+    return identity.key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ) + b"".join(c.public_bytes(serialization.Encoding.PEM) for c in identity.chain)
-    folder = os.path.dirname(path) or "."
-    descriptor, temporary = tempfile.mkstemp(prefix=".certificate-", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    _sync_folder(folder)
-
-
-def _sync_folder(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

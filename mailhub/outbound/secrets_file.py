@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from ..net.whole_file import replace_file
 from ..smtp.client_login import LoginFault
 
 _OAUTH2 = "oauth2"
@@ -76,7 +76,9 @@ def _parse(line: str, place: str) -> tuple[str, str, str | Client]:
 def replace_word(path: str, old: str, new: str) -> None:
     """Let lines of the file that end with the word *old* end with *new*.
 
-    :raises OSError: it is as it was.
+    It is durable at the end: a token that was forgotten could not be had again.
+
+    :raises OSError: see :func:`~mailhub.net.whole_file.replace_file`.
     """
     with open(path, encoding="utf-8") as file:
         lines = file.read().splitlines()
@@ -85,14 +87,4 @@ def replace_word(path: str, old: str, new: str) -> None:
         + "\n"
         for line in lines
     )
-    # Beside it, so that it takes the place in one step.
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        os.unlink(temporary)
-        raise
+    replace_file(path, text.encode())
