@@ -90,7 +90,7 @@ def answers_of(mail: Served) -> dict[str, Answer]:
 class _Answers:
     def __init__(self, mail: Served) -> None:
         self._mail = mail
-        self._began = time.time()
+        self._began = time.monotonic()
         self._use: Callable[[], None] | None = None
 
     async def status(self, details: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +108,8 @@ class _Answers:
         return {
             "pid": os.getpid(),
             "version": program_version(),
-            "started": self._began,
+            # By the clock of now, though somebody may have set it since.
+            "started": time.time() - (time.monotonic() - self._began),
             "listeners": listeners,
             "services": {
                 service: {
