@@ -82,9 +82,10 @@ class ByMX:
             except MailError as error:
                 failures.append(result_of_error(error))
                 continue
-            doubtful.append((list(filter(self._carrier.doubts, places)), policy))
-            places = [each for each in places if not self._carrier.doubts(each)]
-            failures += await self._carry(parcel, places, policy, ends)
+            later = [each for each in places if self._carrier.doubts(each)]
+            doubtful.append((later, policy))
+            at_once = [each for each in places if each not in later]
+            failures += await self._carry(parcel, at_once, policy, ends)
             if not parcel.pending:
                 return
         for places, policy in doubtful:
