@@ -17,6 +17,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.peers.postfix import SERVICES
+
 from ..outbound.authority import Issued
 from ..processes.fleet import until
 from ..programs import require
@@ -60,30 +62,7 @@ minimal_backoff_time = 1s
 queue_run_delay = 2s
 alias_maps =
 """
-#: Name, type, private, wake-up time, most processes, program.
-_SERVICES = """\
-pickup unix n 60 1 pickup
-cleanup unix n - 0 cleanup
-qmgr unix n 300 1 qmgr
-tlsmgr unix - 1000? 1 tlsmgr
-rewrite unix - - - trivial-rewrite
-bounce unix - - 0 bounce
-defer unix - - 0 bounce
-trace unix - - 0 bounce
-verify unix - - 1 verify
-flush unix n 1000? 0 flush
-proxymap unix - - - proxymap
-smtp unix - - - smtp
-relay unix - - - smtp
-showq unix n - - showq
-error unix - - - error
-retry unix - - - error
-discard unix - - - discard
-virtual unix - - - virtual
-anvil unix - - 1 anvil
-scache unix - - 1 scache
-postlog unix-dgram n - 1 postlogd
-"""
+_MAILBOXES = "virtual unix - - - virtual"
 _SUBMISSION = (
     "-o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes"
     " -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject"
@@ -263,7 +242,7 @@ class Postfix(Peer):
         self._write("etc/main.cf", main)
         lines = [f"{self._address}:25 inet n - n - - smtpd"]
         lines += [f"{self._address}:587 inet n - n - - smtpd {_SUBMISSION}"]
-        for line in _SERVICES.splitlines():
+        for line in (*SERVICES.splitlines(), _MAILBOXES):
             name, kind, private, wake, most, program = line.split()
             # Only who writes in the folders of users keeps its rights.
             rights = "n" if program == "virtual" else "-"
